@@ -1,0 +1,41 @@
+// Clients over the admin API: made, listed, changed, deleted; their health; and ending one running
+// request.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "control/clients_fold.h"
+#include "control/limiter.h"
+#include "control/registry.h"
+#include "http/route.h"
+#include "store/store.h"
+
+namespace sightglass::admin {
+
+struct ClientSources {
+  control::Registry& registry;
+  const control::Limiter& limiter;
+  const control::ClientsFold& fold;
+  const Clock& clock;
+  std::vector<control::ClientRecord> configured;  // of the configuration file: shown, not changed
+  store::Queries* queries = nullptr;  // null: the store is off, and GET /clients says so
+};
+
+// GET and POST /admin/v1/clients, GET /admin/v1/clients/list, GET, PUT, PATCH and DELETE
+// /admin/v1/clients/{client_id}, under both prefixes. PUT and PATCH change what they name. No key
+// is ever shown but one made here, once, in the answer that made it.
+std::vector<http::Route> client_routes(const ClientSources& sources, http::WorkPool& pool);
+
+// GET /admin/v1/health/clients and /admin/v1/health/clients/{client_id}, under both prefixes.
+std::vector<http::Route> client_health_routes(const ClientSources& sources, http::WorkPool& pool);
+
+// DELETE /metrics/active-requests/{request_id}. `cancel` says how many requests it ended; it may
+// wait, but not on an I/O worker.
+http::Route cancel_route(std::function<std::size_t(const std::string&)> cancel,
+                         http::WorkPool& pool);
+
+}  // namespace sightglass::admin

@@ -1,0 +1,64 @@
+// The clients as the program keeps them: those of the configuration file, those of the control
+// database, their limits and what they have used.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "admin/clients.h"
+#include "admin/health.h"
+#include "app/config.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "control/clients_fold.h"
+#include "control/limiter.h"
+#include "control/registry.h"
+#include "gateway/config.h"
+#include "http/route.h"
+#include "journal/journal.h"
+
+namespace sightglass::app {
+
+// Threads: opened and destroyed by the one that owns the server; the rest from any.
+class ClientSide {
+ public:
+  // Errors: those of the control database, with the next step; clients of file and database that
+  // share a key.
+  static Result<std::unique_ptr<ClientSide>> open(const Config& config, const std::string& path,
+                                                  const Clock& clock);
+
+  control::ClientsFold& fold() { return fold_; }
+  control::Registry& registry() { return *registry_; }
+  control::Limiter& limiter() { return limiter_; }
+
+  // Limits hold from here on what everything up to `position` used: until it is folded, clients
+  // with limits are refused.
+  void count_from(journal::Position position) { count_from_ = position; }
+  // For the housekeeper, every second. `folded`: how far fold() has come.
+  void tend(journal::Position folded);
+
+  std::vector<http::Route> routes(std::function<std::size_t(const std::string&)> cancel,
+                                  store::Queries* queries, http::WorkPool& pool);
+  admin::HealthCheck health() const;
+
+  // All of them, revoked keys too, as the gateway is told.
+  static std::vector<gateway::ClientConfig> merge(const Config& config,
+                                                  const control::Clients& made);
+
+ private:
+  ClientSide(const Config& config, const Clock& clock);
+
+  const Clock& clock_;
+  SystemRandom random_;  // the registry thread's
+  std::vector<control::ClientRecord> configured_;
+  control::ClientsFold fold_;
+  control::Limiter limiter_;
+  std::unique_ptr<control::Registry> registry_;
+  journal::Position count_from_ = 0;
+  bool restored_ = false;
+  int ticks_ = 0;
+};
+
+}  // namespace sightglass::app

@@ -1,0 +1,95 @@
+#include "app/config_answer.h"
+
+#include "base/json_writer.h"
+
+namespace sightglass::app {
+namespace {
+
+constexpr std::string_view kMasked = "****";
+
+void secret(JsonWriter& json, std::string_view key, bool is_set) {
+  json.key(key).string(is_set ? kMasked : std::string_view());
+}
+
+void texts(JsonWriter& json, std::string_view key, const std::vector<std::string>& values) {
+  json.key(key).begin_array();
+  for (const auto& value : values) json.string(value);
+  json.end_array();
+}
+
+void append_server(JsonWriter& json, const Config& config) {
+  json.key("Server").begin_object().key("Listen").string(config.listen);
+  // The key that was made at the first start is stored hashed: there always is one.
+  secret(json, "AdminAPIKey", true);
+  json.key("WebUI").begin_object().key("Enabled").boolean(true);
+  json.key("AdminID").string(config.admin_id);
+  secret(json, "AdminPassword", false);
+  json.key("WebUIPath").string("/").end_object();
+  json.key("CORS").begin_object();
+  texts(json, "AllowedOrigins", config.admin_origins);
+  json.key("AllowCredentials").boolean(false).end_object().end_object();
+}
+
+void append_logging(JsonWriter& json, const Config& config) {
+  const auto& file = config.log_file;
+  json.key("Logging").begin_object().key("File").begin_object();
+  json.key("Enabled").boolean(file.enabled).key("Path").string(file.path);
+  json.key("MaxSizeMB").integer(file.max_size_mb).key("MaxBackups").integer(file.max_backups);
+  json.end_object().key("Prometheus").begin_object().key("Enabled").boolean(true);
+  json.key("Endpoint").string("/metrics").end_object().end_object();
+}
+
+void append_providers(JsonWriter& json, const Config& config) {
+  json.key("LLMProviders").begin_array();
+  for (const auto& provider : config.providers) {
+    json.begin_object().key("ID").string(provider.id).key("Type").string(provider.kind);
+    texts(json, "APIKeys",
+          std::vector<std::string>(provider.api_keys.size(), std::string(kMasked)));
+    json.key("BaseURL").string(provider.base_url);
+    texts(json, "Models", provider.models);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void append_clients(JsonWriter& json, const Config& config) {
+  json.key("APIKeys").begin_array();
+  for (const auto& client : config.clients) {
+    json.begin_object().key("ID").string(client.id);
+    secret(json, "Key", true);
+    texts(json, "AllowedProviders", client.allowed_providers);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+}  // namespace
+
+std::string config_json(const Config& config) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("Version").string("1");
+  append_server(json, config);
+  append_logging(json, config);
+  json.key("Storage").begin_object().key("Runtime").begin_object();
+  json.key("Type").string(config.store_enabled ? "embedded" : "none").end_object().end_object();
+  append_providers(json, config);
+  append_clients(json, config);
+  json.key("ModelAliases").begin_object();
+  for (const auto& [alias, model] : config.model_aliases) json.key(alias).string(model);
+  json.end_object().end_object();
+  return out;
+}
+
+Status validate_config(std::string_view text) {
+  // A variable that the text names stands for some value; flags of this process' environment for
+  // none.
+  const auto environment = [text](const char* name) -> const char* {
+    const bool named = text.find("${" + std::string(name) + "}") != std::string_view::npos;
+    return named ? "a-value-of-more-than-20-characters" : nullptr;
+  };
+  const auto parsed = parse_config(text, "config", environment);
+  return parsed ? Status() : Status(std::unexpected(parsed.error()));
+}
+
+}  // namespace sightglass::app

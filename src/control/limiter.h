@@ -1,0 +1,130 @@
+// Holds clients to their limits: reserves an estimate before a request goes out, settles with what
+// it really used.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "control/clients.h"
+#include "control/spending.h"
+
+namespace sightglass::control {
+
+enum class Limit : std::uint8_t {
+  kParallel,
+  kRequests,
+  kTokens,
+  kMoneyHour,
+  kMoneyDay,
+  kMoneyMonth,
+  kNotReady,  // what was used before this start is not known yet
+};
+inline bool is_money(Limit limit) {
+  return limit == Limit::kMoneyHour || limit == Limit::kMoneyDay || limit == Limit::kMoneyMonth;
+}
+std::string_view limit_name(Limit limit);  // "requests", "tokens", "usd-hour", …
+
+// What a request may come to.
+struct Estimate {
+  std::int64_t tokens = 0;
+  std::int64_t nanousd = 0;
+  bool free = false;  // nothing in it is ever billed (lists, token counts): only requests count
+};
+
+struct Refusal {
+  Limit limit = Limit::kRequests;
+  std::int64_t most = 0;       // requests, tokens or nano-dollars
+  std::int64_t remaining = 0;  // less than the request asked for
+  std::int64_t retry_after_s = 1;
+};
+
+// What one request holds until it is settled.
+struct Ticket {
+  Estimate estimate;
+  bool held = false;
+};
+
+// One client's limits and what counts against them.
+//
+// Requests are counted when they begin, tokens and money when they end, until then by their
+// estimates; so what is used never passes a limit by more than the estimates fell short. Requests
+// and tokens count within any minute (MinuteSum), money within the UTC hour, day and month.
+// Threads: any; one lock for each call.
+class Account {
+ public:
+  Account(ClientLimits limits, std::optional<Spending> used);
+
+  // Reserves all of it, or nothing and says which limit stands in the way.
+  std::optional<Refusal> admit(const Estimate& estimate, Nanos wall_ns, Ticket& ticket);
+  // Once for each ticket. nullopt: not known, then the estimate is what counts.
+  void settle(Ticket& ticket, std::optional<std::int64_t> tokens,
+              std::optional<std::int64_t> nanousd, Nanos wall_ns);
+  // A request that ended without a ticket, because it began before there were limits.
+  void charge(std::int64_t tokens, std::int64_t nanousd, Nanos wall_ns);
+
+  void change(const ClientLimits& limits);
+  void restore(const Spending& used);  // adds what earlier processes used
+
+  struct State {
+    ClientLimits limits;
+    std::int64_t running = 0, requests = 0, tokens = 0;  // of the last minute
+    std::array<std::int64_t, kPeriods> nanousd{};
+    std::int64_t reserved_nanousd = 0;
+    std::array<std::uint64_t, kPeriods> refused{};  // for want of money, in the current period
+    bool ready = false;
+  };
+  State state(Nanos wall_ns) const;
+  bool has_money_limit() const;
+
+ private:
+  std::optional<Refusal> refuse(const Estimate& estimate, std::int64_t now_s);
+  std::optional<Refusal> refuse_money(const Estimate& estimate);
+  void advance(Nanos wall_ns);
+
+  struct Refused {
+    std::int64_t id = 0;
+    std::uint64_t count = 0;
+  };
+  mutable std::mutex mutex_;
+  ClientLimits limits_;
+  bool ready_;
+  Nanos now_ns_ = 0;  // never goes back, whatever the wall clock does
+  Spending used_;
+  std::int64_t running_ = 0;
+  Estimate reserved_;  // of all tickets that are held
+  std::array<Refused, kPeriods> refused_{};
+};
+
+// The accounts of all clients that have limits, and what outputs usually come to.
+// Threads: any. The request path comes here only for clients that have limits.
+class Limiter {
+ public:
+  using Source = std::function<Spending(const std::string& client_id)>;
+  using OutputSizes = std::map<std::string, std::int64_t, std::less<>>;  // p99 tokens by model
+
+  // The account of a client, or null where it has no limits. The same account while it has some.
+  std::shared_ptr<Account> configure(const std::string& client_id, const ClientLimits& limits);
+  void forget(std::string_view client_id);
+  std::shared_ptr<Account> find(std::string_view client_id) const;
+
+  // What was used before this start is known now: until then accounts refuse everything.
+  void restore(Source source);
+
+  void publish(OutputSizes sizes);
+  std::optional<std::int64_t> usual_output(std::string_view model) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Account>, std::less<>> accounts_;
+  Source source_;
+  std::shared_ptr<const OutputSizes> sizes_ = std::make_shared<const OutputSizes>();
+};
+
+}  // namespace sightglass::control

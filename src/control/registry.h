@@ -1,0 +1,67 @@
+// The clients that the admin API made: kept in SQLite, published as an immutable snapshot.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "control/clients.h"
+
+namespace sightglass::control {
+
+// What changes of one client; what is not set stays.
+struct ClientChange {
+  std::optional<std::string> description;
+  std::optional<std::vector<std::string>> allowed_providers;
+  std::optional<std::vector<std::string>> allowed_models;
+  std::optional<ClientLimits> limits;
+  std::optional<Nanos> expires_ns;
+  std::optional<std::string> key;  // in place of the old one, which is revoked
+  bool make_key = false;           // the same, with a key made here
+};
+
+// `control.db` in the data folder. One thread owns it; every call here hands its work to that
+// thread and waits.
+//
+// Threads: any but I/O workers; clients() from any. Durable when a call has returned, and in force:
+// the listener was told before.
+// Bounds: kMaxClients, kMaxKeys; 64 waiting calls, then kBusy.
+// Errors of the database: kNoSpace, kCorrupt, kIo; nothing has changed then.
+class Registry {
+ public:
+  struct Options {
+    std::string path;
+    // Clients of the configuration file: neither their ids nor their keys can be given away here.
+    std::set<std::string, std::less<>> configured_ids;
+    std::set<Digest> configured_keys;
+  };
+  // Errors: kCorrupt for a damaged file and kVersion for one of a newer version, with the choices.
+  static Result<std::unique_ptr<Registry>> open(Options options, const Clock& clock,
+                                                Random& random);
+  virtual ~Registry() = default;
+
+  virtual std::shared_ptr<const Clients> clients() const = 0;
+  // Called on the registry's thread with every new snapshot; set it before the first change.
+  virtual void listen(std::function<void(std::shared_ptr<const Clients>)> listener) = 0;
+
+  struct Created {
+    ClientRecord client;
+    std::string key;  // where it was made here: shown once, kept nowhere
+  };
+  // `key`: the caller's choice, or empty. Errors: kExists for an id or a key that is or was
+  // somebody's, kInvalid, kTooLarge past the bounds.
+  virtual Result<Created> create(ClientRecord client, std::string key) = 0;
+  virtual Result<Created> change(const std::string& id, ClientChange change) = 0;  // kNotFound
+  // Its key is revoked for good; the id may be used again.
+  virtual Status remove(const std::string& id) = 0;  // kNotFound
+};
+
+inline constexpr int kSchemaVersion = 1;
+
+}  // namespace sightglass::control

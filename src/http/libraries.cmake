@@ -1,0 +1,1 @@
+# http: nothing beyond net (OpenSSL stays there).

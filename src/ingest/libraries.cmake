@@ -1,0 +1,1 @@
+# ingest: nothing beyond what the rooms below lean on.

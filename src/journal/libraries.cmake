@@ -1,0 +1,2 @@
+# journal: nothing beyond base and event.
+set(ROOM_LIBRARIES)

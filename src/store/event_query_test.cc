@@ -1,0 +1,128 @@
+// Pages of single rows, held against the plain list of what was fed.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "store/sample_rows.h"
+#include "store/store.h"
+#include "store/test_folder.h"
+
+namespace sightglass::store {
+namespace {
+
+constexpr Range kEver{0, 4'000'000'000 * kSecond};
+
+class EventQueryTest : public testing::Test {
+ protected:
+  // 5,000 rows: some in files, some in the tail.
+  void SetUp() override {
+    auto store = Store::open(options_, fs_, clock_, telemetry_, log_);
+    ASSERT_TRUE(store.has_value()) << store.error().message;
+    store_ = std::move(*store);
+    rows_ = sample::rows(5000);
+    sample::feed(*store_, catalogue_, {rows_.begin(), rows_.begin() + 4000});
+    ASSERT_TRUE(store_->seal_now().has_value());
+    sample::feed(*store_, catalogue_, rows_, 100, 4000);
+    ASSERT_GE(store_->health().files, 3u);
+    ASSERT_GT(store_->health().tail_rows, 0u);
+  }
+
+  // All pages of a query, one after the other.
+  std::vector<StoredEvent> all(EventQuery query) {
+    std::vector<StoredEvent> out;
+    for (;;) {
+      const auto page = store_->queries().events(query);
+      EXPECT_TRUE(page.has_value()) << page.error().message;
+      if (!page) return out;
+      EXPECT_LE(page->events.size(), query.limit);
+      out.insert(out.end(), page->events.begin(), page->events.end());
+      if (!page->next) return out;
+      EXPECT_TRUE(!query.before || *page->next < *query.before);
+      query.before = page->next;
+    }
+  }
+
+  // The terminal rows that `wanted` takes, newest first.
+  template <typename Wanted>
+  std::vector<const sample::Row*> expected(const Wanted& wanted) {
+    std::vector<const sample::Row*> out;
+    for (auto row = rows_.rbegin(); row != rows_.rend(); ++row) {
+      if (row->terminal && wanted(*row)) out.push_back(&*row);
+    }
+    return out;
+  }
+
+  static void expect_same(const std::vector<StoredEvent>& got,
+                          const std::vector<const sample::Row*>& want) {
+    ASSERT_EQ(got.size(), want.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      ASSERT_EQ(got[i].position, want[i]->position);
+      EXPECT_EQ(got[i].type, want[i]->type);
+      EXPECT_EQ(got[i].time_ns, want[i]->time_ns);
+      EXPECT_TRUE(got[i].terminal);
+      EXPECT_EQ(got[i].fields.size(), want[i]->texts.size() + want[i]->numbers.size());
+      for (const auto& field : got[i].fields) {
+        if (field.kind == event::Kind::kText) {
+          EXPECT_EQ(field.text, want[i]->text(field.name));
+        } else {
+          EXPECT_EQ(field.integer, want[i]->number(field.name)) << field.name;
+        }
+      }
+    }
+  }
+
+  TestFolder folder_;
+  Options options_{.directory = folder_.path() + "/store", .gateway = "gw-1", .seal_rows = 1000};
+  PosixFileSystem fs_;
+  ManualClock clock_;
+  Telemetry telemetry_;
+  NullLog log_;
+  std::shared_ptr<const event::Catalogue> catalogue_ = sample::gateway_catalogue();
+  std::unique_ptr<Store> store_;
+  std::vector<sample::Row> rows_;
+};
+
+TEST_F(EventQueryTest, PagesGiveEveryRowOnceNewestFirst) {
+  for (const std::uint32_t limit : {101u, 1000u}) {
+    expect_same(all({.range = kEver, .limit = limit}), expected([](const auto&) { return true; }));
+  }
+}
+
+TEST_F(EventQueryTest, ARangeOfEventTimeChoosesRows) {
+  const auto from = rows_[1234].time_ns, to = rows_[4321].time_ns;
+  expect_same(all({.range = {from, to}, .limit = 500}), expected([&](const sample::Row& row) {
+                return row.time_ns >= from && row.time_ns < to;
+              }));
+}
+
+TEST_F(EventQueryTest, AFilterChoosesRowsWhereverTheyLie) {
+  EventQuery query{.range = kEver, .limit = 50};
+  query.keep = [](const StoredEvent& event) {
+    return std::any_of(event.fields.begin(), event.fields.end(), [](const auto& field) {
+      return field.name == "error_type" && field.text == "provider_server_error";
+    });
+  };
+  const auto want = expected(
+      [](const sample::Row& row) { return row.text("error_type") == "provider_server_error"; });
+  ASSERT_GT(want.size(), 100u);
+  expect_same(all(query), want);
+}
+
+TEST_F(EventQueryTest, ARequestIsFoundByThePrefixOfItsId) {
+  const auto rows = expected([](const auto&) { return true; });
+  for (const auto* row : {rows.front(), rows[rows.size() / 2], rows.back()}) {
+    const auto id = row->text("request_id");
+    const auto found = all({.range = kEver, .limit = 10, .request_id_prefix = id.substr(0, 12)});
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].position, row->position);
+  }
+  EXPECT_TRUE(all({.range = kEver, .limit = 10, .request_id_prefix = "' OR 1=1 --"}).empty());
+}
+
+TEST_F(EventQueryTest, RefusesALimitOutOfBounds) {
+  EXPECT_EQ(store_->queries().events({.range = kEver, .limit = 0}).error().code, Code::kInvalid);
+  EXPECT_EQ(store_->queries().events({.range = kEver, .limit = 1001}).error().code, Code::kInvalid);
+}
+
+}  // namespace
+}  // namespace sightglass::store

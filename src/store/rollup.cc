@@ -1,0 +1,183 @@
+#include "store/rollup.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/crc32c.h"
+
+namespace sightglass::store {
+namespace {
+
+constexpr std::string_view kMagic = "SGRU";
+constexpr std::uint32_t kVersion = 1;
+constexpr Nanos kMinute = 60 * kSecond, kHour = 60 * kMinute, kDay = 24 * kHour;
+constexpr std::size_t kMaxNameBytes = 4096;
+// Rows have such times only; steps and partitions of others could not be counted in 64 bits.
+constexpr Nanos kEarliest = -9'000'000'000 * kSecond, kLatest = 9'000'000'000 * kSecond;
+
+std::int64_t saturated_sum(std::int64_t a, std::int64_t b) {
+  std::int64_t out = 0;
+  if (!__builtin_add_overflow(a, b, &out)) return out;
+  return a < 0 ? std::numeric_limits<std::int64_t>::min()
+               : std::numeric_limits<std::int64_t>::max();
+}
+
+constexpr std::string RollupKey::* kNames[] = {&RollupKey::provider, &RollupKey::client,
+                                               &RollupKey::model,    &RollupKey::key,
+                                               &RollupKey::outcome,  &RollupKey::error_type};
+constexpr std::uint64_t RollupCell::* kCounts[] = {&RollupCell::requests, &RollupCell::unpriced,
+                                                   &RollupCell::timed};
+constexpr std::int64_t RollupCell::* kSums[] = {
+    &RollupCell::input_tokens,          &RollupCell::cache_read_tokens,
+    &RollupCell::cache_write_5m_tokens, &RollupCell::cache_write_1h_tokens,
+    &RollupCell::output_tokens,         &RollupCell::total_tokens,
+    &RollupCell::cost_nanousd,          &RollupCell::latency_us};
+
+void read_cell(ByteReader& in, Nanos partition, RollupStep step, RollupKey& key, RollupCell& cell) {
+  const auto number = in.varint();
+  if (number >= static_cast<std::uint64_t>(partition_ns(step) / step_ns(step))) {
+    return in.invalidate();
+  }
+  key.start_ns = partition + static_cast<Nanos>(number) * step_ns(step);
+  for (const auto name : kNames) {
+    key.*name = in.string();
+    if ((key.*name).size() > kMaxNameBytes) return in.invalidate();
+  }
+  const auto streaming = in.u8();
+  if (streaming > 2) return in.invalidate();
+  key.streaming = static_cast<std::int8_t>(streaming - 1);
+  for (const auto count : kCounts) cell.*count = in.varint();
+  for (const auto sum : kSums) cell.*sum = in.zigzag();
+  cell.last_ns = in.zigzag();
+  cell.latency.load(in);
+}
+
+}  // namespace
+
+std::string_view step_name(RollupStep step) {
+  switch (step) {
+    case RollupStep::kMinute:
+      return "minute";
+    case RollupStep::kHour:
+      return "hour";
+    case RollupStep::kDay:
+      return "day";
+  }
+  return "";
+}
+
+Nanos step_ns(RollupStep step) {
+  return step == RollupStep::kMinute ? kMinute : step == RollupStep::kHour ? kHour : kDay;
+}
+
+Nanos partition_ns(RollupStep step) {
+  return step == RollupStep::kMinute ? kHour : step == RollupStep::kHour ? kDay : 30 * kDay;
+}
+
+Nanos begin_of(Nanos time_ns, Nanos length_ns) {
+  const auto past = time_ns % length_ns;  // of the sign of time_ns
+  return time_ns - (past < 0 ? past + length_ns : past);
+}
+
+void RollupCell::add(const RollupCell& other) {
+  for (const auto count : kCounts) this->*count += other.*count;
+  for (const auto sum : kSums) this->*sum = saturated_sum(this->*sum, other.*sum);
+  last_ns = std::max(last_ns, other.last_ns);
+  latency.add(other.latency);
+}
+
+void RollupTable::add(const RollupKey& key, const RollupCell& cell) {
+  if (const auto known = cells_.find(key); known != cells_.end()) return known->second.add(cell);
+  if (cells_.size() < kMaxCells) {
+    cells_.emplace(key, cell);
+    return;
+  }
+  auto other = key;
+  for (auto* const name : {&other.client, &other.model, &other.key, &other.error_type}) {
+    *name = kOther;
+  }
+  cells_[other].add(cell);
+}
+
+void RollupTable::add(const RollupTable& other) {
+  for (const auto& [key, cell] : other.cells_) add(key, cell);
+}
+
+RollupTable RollupTable::coarser(RollupStep step) const {
+  RollupTable out;
+  for (const auto& [key, cell] : cells_) {
+    auto longer = key;
+    longer.start_ns = begin_of(key.start_ns, step_ns(step));
+    out.add(longer, cell);
+  }
+  return out;
+}
+
+std::string encode_rollup(RollupStep step, Nanos partition, const RollupTable& table) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.raw(kMagic);
+  out.u32(kVersion);
+  out.u8(static_cast<std::uint8_t>(step));
+  out.i64(partition);
+  out.varint(table.cells().size());
+  for (const auto& [key, cell] : table.cells()) {
+    out.varint(static_cast<std::uint64_t>((key.start_ns - partition) / step_ns(step)));
+    for (const auto name : kNames) out.string(key.*name);
+    out.u8(static_cast<std::uint8_t>(key.streaming + 1));
+    for (const auto count : kCounts) out.varint(cell.*count);
+    for (const auto sum : kSums) out.zigzag(cell.*sum);
+    out.zigzag(cell.last_ns);
+    cell.latency.save(out);
+  }
+  out.u32(crc32c(bytes));
+  return bytes;
+}
+
+Result<DecodedRollup> decode_rollup(Bytes untrusted) {
+  const auto damaged = [] { return fail(Code::kCorrupt, "a roll-up file is damaged"); };
+  constexpr std::size_t kCrcBytes = 4;
+  if (untrusted.size() < kMagic.size() + kCrcBytes || !untrusted.starts_with(kMagic)) {
+    return damaged();
+  }
+  const auto body = untrusted.substr(0, untrusted.size() - kCrcBytes);
+  if (ByteReader(untrusted.substr(body.size())).u32() != crc32c(body)) return damaged();
+  ByteReader in(body.substr(kMagic.size()));
+  if (in.u32() > kVersion) {
+    return fail(Code::kVersion, "a roll-up file was written by a newer version of Sightglass");
+  }
+  DecodedRollup out;
+  const auto step = in.u8();
+  out.partition_ns = in.i64();
+  if (step >= kRollupSteps.size()) return damaged();
+  out.step = static_cast<RollupStep>(step);
+  if (out.partition_ns < kEarliest - partition_ns(out.step) || out.partition_ns > kLatest ||
+      begin_of(out.partition_ns, partition_ns(out.step)) != out.partition_ns) {
+    return damaged();
+  }
+  const auto cells = in.varint();
+  std::optional<RollupKey> behind;
+  for (std::uint64_t i = 0; i < cells && in.ok(); ++i) {
+    RollupKey key;
+    RollupCell cell;
+    read_cell(in, out.partition_ns, out.step, key, cell);
+    if (!in.ok() || (behind && !(*behind < key))) return damaged();  // each once, in order
+    behind = key;
+    // As it stands: the bound of cells was kept by who wrote them.
+    out.table.cells_.emplace_hint(out.table.cells_.end(), std::move(key), std::move(cell));
+  }
+  if (!in.ok() || !in.empty()) return damaged();
+  return out;
+}
+
+bool RollupQuery::wants(const RollupKey& k) const {
+  const auto fits = [](const std::optional<std::string>& wanted, const std::string& name) {
+    return !wanted || *wanted == name;
+  };
+  return k.start_ns >= start_ns && k.start_ns < end_ns && fits(provider, k.provider) &&
+         fits(client, k.client) && fits(model, k.model) && fits(key, k.key) &&
+         fits(outcome, k.outcome) && fits(error_type, k.error_type) &&
+         (!streaming || k.streaming == (*streaming ? 1 : 0));
+}
+
+}  // namespace sightglass::store

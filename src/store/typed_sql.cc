@@ -1,0 +1,363 @@
+#include "store/typed_sql.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "event/pattern_node.h"
+#include "store/sql.h"
+
+namespace sightglass::store {
+namespace {
+
+using Kind = Accumulator::Kind;
+using event::Comparison;
+using event::PatternCondition;
+using event::PatternNode;
+
+std::string text_of(std::int64_t number) { return std::to_string(number) + "::BIGINT"; }
+
+// Writes a plan's parts; the columns' types are those of the table.
+class StatementWriter {
+ public:
+  StatementWriter(const TypedPlan& plan, const Version& version, TypedStatement& out)
+      : plan_(plan), version_(version), out_(out) {}
+
+  Status resolve() {
+    for (const auto& field : plan_.fields()) {
+      const auto wanted = column_type(field.kind);
+      const auto& columns = version_.columns;
+      const auto at = std::find_if(columns.begin(), columns.end(), [&](const Column& column) {
+        return column.name == field.column;
+      });
+      if (at != columns.end() && at->type != wanted) {
+        return fail(Code::kInvalid, "the history holds " + field.column +
+                                        " as another kind, from before its pack was changed; its "
+                                        "numbers cannot be asked for");
+      }
+      names_.push_back(duck::quoted_name(field.column));
+      types_.push_back(wanted);
+    }
+    return {};
+  }
+
+  std::string source(Range range, const std::string& parquet_directory) const {
+    std::string columns = "terminal, event_time";
+    bool everywhere = true;  // whether every file and table has all of them
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      columns += ", " + names_[i];
+      everywhere = everywhere && is_fixed(plan_.fields()[i].column);
+    }
+    if (everywhere) return select_version(version_, parquet_directory, columns, range);
+    const auto all = select_version(version_, parquet_directory, "*", range, Missing::kAllowed);
+    if (all.empty()) return all;
+    std::string typed;
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      typed += (i == 0 ? "SELECT NULL::" : ", NULL::") + std::string(duck::sql_name(types_[i])) +
+               " AS " + names_[i];
+    }
+    return "SELECT " + columns + " FROM (" + typed + " WHERE false UNION ALL BY NAME " + all + ")";
+  }
+
+  std::string pattern(std::size_t place) { return node(plan_.patterns()[place]->root()); }
+
+  // One or two columns.
+  std::string columns_of(const Accumulator& accumulator) {
+    if (accumulator.kind == Kind::kRows) {
+      if (accumulator.pattern == Accumulator::kNone) return "count(*)";
+      return "count(*) FILTER (WHERE " + pattern(accumulator.pattern) + ")";
+    }
+    const auto& name = names_[accumulator.field];
+    const bool real = types_[accumulator.field] == duck::Type::kDouble;
+    // No JSON can say what is not finite: there it has no value.
+    const auto value = real ? "CASE WHEN isfinite(" + name + ") THEN " + name + " END" : name;
+    switch (accumulator.kind) {
+      case Kind::kValues:
+        return "count(" + name + ")";
+      case Kind::kSum:
+        return "count(" + value + "), " +
+               (real ? "fsum(" + value + ")" : "sum(" + value + ")::VARCHAR");
+      case Kind::kMin:
+        return "min(" + value + ")";
+      case Kind::kMax:
+        return "max(" + value + ")";
+      case Kind::kSketch:
+        return "sg_sketch((" + value + ")::DOUBLE)";
+      case Kind::kDistinct:
+        return "sg_distinct(" + name + "::VARCHAR)";
+      case Kind::kRows:
+        break;
+    }
+    return {};
+  }
+
+  std::string group(const TypedPlan::Group& group) const {
+    const auto& name = names_[group.field];
+    if (!group.bucketed) return name;
+    return "CASE WHEN " + name + " IS NOT NULL THEN sg_bucket(" + name + "::DOUBLE) END";
+  }
+
+ private:
+  static bool is_fixed(const std::string& column) {
+    static const Schema schema;  // base and core columns alone
+    return schema.find(column) != kNoColumn;
+  }
+
+  std::string node(const PatternNode& node_) {
+    switch (node_.type) {
+      case PatternNode::Type::kEverything:
+        return "true";
+      case PatternNode::Type::kCondition:
+        return condition(node_.condition);
+      case PatternNode::Type::kAnd:
+      case PatternNode::Type::kOr:
+        break;
+    }
+    std::string sql;
+    for (const auto& child : node_.children) {
+      if (!sql.empty()) sql += node_.type == PatternNode::Type::kAnd ? " AND " : " OR ";
+      sql += node(child);
+    }
+    return "(" + sql + ")";
+  }
+
+  // In SQL where it says the same as the filter language, so that the engine can pass over what
+  // cannot match; else by asking the language itself. NULL counts as false: nothing is negated.
+  std::string condition(const PatternCondition& asked) {
+    const auto path = asked.selector.path();
+    const auto field = field_of(path);
+    const auto& column = names_[field];
+    if (path == "event_type" || path == "level") {
+      if (const auto* const text = plain_text(asked); text != nullptr && knows(path, *text)) {
+        return compared(asked, column, duck::quoted_text(*text));
+      }
+      return ask(field, of_built_in(asked, path));
+    }
+    const auto& literal = asked.literal;
+    const auto type = types_[field];
+    switch (asked.comparison) {
+      case Comparison::kNotExists:
+        return column + " IS NULL";
+      case Comparison::kIsNull:
+        return "false";  // a null is not stored
+      case Comparison::kIsTrue:
+      case Comparison::kIsFalse:
+        if (type != duck::Type::kBoolean) return "false";
+        return asked.comparison == Comparison::kIsTrue ? column : "NOT " + column;
+      default:
+        break;
+    }
+    if (asked.comparison == Comparison::kEqual && literal.is_any()) return column + " IS NOT NULL";
+    if (type == duck::Type::kBigint && literal.is_number && literal.number.is_int) {
+      return compared(asked, column, text_of(literal.number.as_int));
+    }
+    if (type == duck::Type::kText) {
+      if (const auto* const text = plain_text(asked)) {
+        return compared(asked, column, duck::quoted_text(*text));
+      }
+    }
+    return ask(field, [asked](const event::Value& value) {
+      return value.is_null() ? holds_when_missing(asked) : holds(asked, value);
+    });
+  }
+
+  static std::string compared(const PatternCondition& asked, const std::string& column,
+                              const std::string& literal) {
+    switch (asked.comparison) {
+      case Comparison::kNotEqual:
+        return column + " IS DISTINCT FROM " + literal;
+      case Comparison::kLess:
+        return column + " < " + literal;
+      case Comparison::kLessEqual:
+        return column + " <= " + literal;
+      case Comparison::kGreater:
+        return column + " > " + literal;
+      case Comparison::kGreaterEqual:
+        return column + " >= " + literal;
+      default:
+        return column + " = " + literal;
+    }
+  }
+
+  // The text that the value must be, byte for byte; null when more than that is asked.
+  static const std::string* plain_text(const PatternCondition& asked) {
+    const auto& literal = asked.literal;
+    const bool equality =
+        asked.comparison == Comparison::kEqual || asked.comparison == Comparison::kNotEqual;
+    if (!equality || literal.regex != nullptr || literal.pieces.size() != 1) return nullptr;
+    if (literal.is_number && !literal.quoted) return nullptr;
+    const auto& text = literal.pieces[0];
+    return text.find('\0') == std::string::npos ? &text : nullptr;
+  }
+
+  // A type of an event that the catalogue does not know reads as "_other".
+  bool knows(std::string_view path, const std::string& text) const {
+    return path == "level" || plan_.catalogue().event_type(text) != event::kOtherEvent;
+  }
+
+  duck::Functions::Predicate of_built_in(const PatternCondition& asked, std::string_view path) {
+    if (path == "level") {
+      return [asked](const event::Value& value) { return holds(asked, value); };
+    }
+    return [asked, catalogue = &plan_.catalogue()](const event::Value& value) {
+      const auto& type = catalogue->event_types()[catalogue->event_type(value.as_text())];
+      return holds(asked, event::Value::text(type.name));
+    };
+  }
+
+  std::string ask(std::size_t field, duck::Functions::Predicate predicate) {
+    const auto number = static_cast<std::int64_t>(out_.predicates.size());
+    out_.predicates.push_back(std::move(predicate));
+    std::string name(duck::sql_name(types_[field]));
+    for (auto& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    return "sg_holds_" + name + "(" + text_of(number) + ", " + names_[field] + ")";
+  }
+
+  // Every field of a pattern is one of the plan's, by its own name.
+  std::size_t field_of(std::string_view path) const {
+    const auto id = plan_.catalogue().field(path);
+    const auto& fields = plan_.fields();
+    const bool built_in = path == "event_type" || path == "level";
+    const std::string_view name =
+        built_in || id == event::kNoField ? path : plan_.catalogue().fields()[id].name;
+    const auto at = std::find_if(fields.begin(), fields.end(),
+                                 [&](const auto& field) { return field.column == name; });
+    return static_cast<std::size_t>(at - fields.begin());
+  }
+
+  const TypedPlan& plan_;
+  const Version& version_;
+  TypedStatement& out_;
+  std::vector<std::string> names_;
+  std::vector<duck::Type> types_;
+};
+
+std::string step_column(const TypedPlan& plan, PartialAnswer::Period period) {
+  const auto& query = plan.query();
+  if (query.step_ns == 0) return text_of(0);
+  auto from = plan.step_begin(0);
+  // What was one length earlier counts as if it were now.
+  if (period == PartialAnswer::Period::kPrevious) {
+    from -= query.range.end_ns - query.range.start_ns;
+  }
+  return "(epoch_ns(event_time) - " + text_of(from) + ") // " + text_of(query.step_ns);
+}
+
+Cell cell_of(const duck::Rows& rows, std::size_t row, std::size_t column) {
+  const auto& cell = rows.at(row, column);
+  if (cell.null) return {};
+  switch (rows.columns()[column].type) {
+    case duck::Type::kBoolean:
+      return cell.integer != 0;
+    case duck::Type::kDouble:
+      return cell.number;
+    case duck::Type::kText:
+      return cell.text;
+    default:
+      return cell.integer;
+  }
+}
+
+bool read_wide(std::string_view digits, Accumulated::Wide& out) {
+  const bool negative = digits.starts_with('-');
+  if (negative) digits.remove_prefix(1);
+  if (digits.empty() || digits.size() > 38) return false;
+  out = 0;
+  for (const char c : digits) {
+    if (c < '0' || c > '9') return false;
+    out = out * 10 + (c - '0');
+  }
+  if (negative) out = -out;
+  return true;
+}
+
+// Takes the accumulator's columns from `column` on; false when they are not what was asked for.
+bool read(const Accumulator& accumulator, const duck::Rows& rows, std::size_t row,
+          std::size_t& column, Accumulated& out) {
+  const auto& cell = rows.at(row, column);
+  switch (accumulator.kind) {
+    case Kind::kRows:
+    case Kind::kValues:
+      out.count = static_cast<std::uint64_t>(cell.integer);
+      ++column;
+      return true;
+    case Kind::kSum: {
+      out.count = static_cast<std::uint64_t>(cell.integer);
+      const auto& sum = rows.at(row, column + 1);
+      const auto type = rows.columns()[column + 1].type;
+      column += 2;
+      if (sum.null) return true;
+      if (type == duck::Type::kText) return read_wide(sum.text, out.whole);
+      out.real = sum.number;
+      return true;
+    }
+    case Kind::kMin:
+    case Kind::kMax:
+      out.extreme = cell_of(rows, row, column++);
+      return true;
+    case Kind::kSketch:
+    case Kind::kDistinct:
+      break;
+  }
+  ++column;
+  if (cell.null) return true;
+  ByteReader bytes(cell.text);
+  if (accumulator.kind == Kind::kSketch) {
+    out.sketch = std::make_unique<ValueHistogram>();
+    return out.sketch->load(bytes);
+  }
+  out.distinct = std::make_unique<DistinctSet>();
+  return out.distinct->load(bytes);
+}
+
+}  // namespace
+
+Result<TypedStatement> typed_statement(const TypedPlan& plan, PartialAnswer::Period period,
+                                       const Version& version,
+                                       const std::string& parquet_directory) {
+  TypedStatement out;
+  StatementWriter writer(plan, version, out);
+  SG_TRY(writer.resolve());
+  const auto range =
+      period == PartialAnswer::Period::kPrevious ? plan.previous() : plan.query().range;
+  const auto from = writer.source(range, parquet_directory);
+  if (from.empty()) return out;
+  std::string groups;
+  if (plan.query().step_ns != 0) groups = "1";
+  auto sql = "SELECT " + step_column(plan, period);
+  for (std::size_t i = 0; i < plan.groups().size(); ++i) {
+    sql += ", " + writer.group(plan.groups()[i]);
+    groups += (groups.empty() ? "" : ", ") + std::to_string(i + 2);
+  }
+  for (const auto& accumulator : plan.accumulators()) sql += ", " + writer.columns_of(accumulator);
+  sql += " FROM (" + from + ") WHERE event_time >= make_timestamp_ns(" + text_of(range.start_ns) +
+         ") AND event_time < make_timestamp_ns(" + text_of(range.end_ns) + ")";
+  if (plan.query().rows == TypedQuery::Rows::kRequests) sql += " AND terminal";
+  if (plan.filter() != Accumulator::kNone) sql += " AND " + writer.pattern(plan.filter());
+  if (!groups.empty()) sql += " GROUP BY " + groups;
+  out.sql = sql + " LIMIT " + std::to_string(TypedQuery::kMostRows + 1);
+  return out;
+}
+
+Status add_rows(const TypedPlan& plan, PartialAnswer::Period period, const duck::Rows& rows,
+                PartialAnswer& answer) {
+  if (rows.size() > TypedQuery::kMostRows) {
+    return fail(Code::kTooLarge,
+                "more than 50,000 groups and steps; filter more, group by fewer fields, or take a "
+                "longer step");
+  }
+  std::vector<Cell> group(plan.groups().size());
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::size_t i = 0; i < group.size(); ++i) group[i] = cell_of(rows, row, i + 1);
+    AccumulatedRow values(plan.accumulators().size());
+    auto column = group.size() + 1;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!read(plan.accumulators()[i], rows, row, column, values[i])) {
+        return fail(Code::kCorrupt, "the query engine's answer does not read");
+      }
+    }
+    SG_TRY(answer.add(period, rows.integer(row, 0), group, std::move(values)));
+  }
+  return {};
+}
+
+}  // namespace sightglass::store

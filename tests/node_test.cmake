@@ -1,0 +1,10 @@
+# Runs Node in a folder: cmake -D NODE=… -D FOLDER=… -D ARGUMENTS=a;b -P node_test.cmake
+foreach(needed ${NODE} ${FOLDER}/node_modules)
+  if(NOT EXISTS ${needed})
+    message(FATAL_ERROR "${needed} is missing: run `./dev test`, which installs npm's packages first")
+  endif()
+endforeach()
+execute_process(COMMAND ${NODE} ${ARGUMENTS} WORKING_DIRECTORY ${FOLDER} RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "failed")
+endif()
