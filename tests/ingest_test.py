@@ -48,6 +48,11 @@ logging: {{console: false, file: {{enabled: true, path: {folder}/logs/llm.log}}}
                         events.append(event)
         return events
 
+    def accepted(self):
+        """Lines taken in this life of the server; each is one line of the log."""
+        text = ask(self.port, "GET", "/metrics").text
+        return sum(int(n) for n in re.findall(r"^sightglass_ingest_accepted_total(?:{[^}]*})? (\d+)$", text, re.M))
+
 
 def test_documented_commands(server):
     text = (ROOT / "docs/ingest.md").read_text()
@@ -91,7 +96,8 @@ def send_until_dead(server, source, state):
 def test_kills(server):
     sources = {f"s{i}": {"line": 0, "next": 0} for i in range(4)}
     ids_sent = 0
-    before = len(server.logged())
+    before = server.accepted()
+    wait_for(lambda: len(server.logged()) == before, "what came earlier to be in the log")
     for round_number in range(KILLS):
         threads = [threading.Thread(target=send_until_dead, args=(server, name, state))
                    for name, state in sources.items()]
