@@ -62,6 +62,9 @@ function(sightglass_room name)
   if(tests)
     add_executable(test_${name} ${tests})
     target_link_libraries(test_${name} PRIVATE sg_${name} GTest::gtest GTest::gtest_main)
+    # What is tested is built as it is shipped; the tests themselves are not worth the optimiser's time
+    # (journal_test.cc under ASan: 12.5 s at -O1, 3.6 s at -O0; for a whole build from nothing a third).
+    target_compile_options(test_${name} PRIVATE -O0)
     add_test(NAME unit/${name} COMMAND test_${name})
     set_tests_properties(unit/${name} PROPERTIES TIMEOUT 900 LABELS unit
       ENVIRONMENT "SIGHTGLASS_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
