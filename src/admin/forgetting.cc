@@ -196,7 +196,9 @@ void Forgetting::run() {
 void Forgetting::note(const std::string& id, std::string step) {
   const std::scoped_lock lock(mutex_);
   for (auto& request : requests_) {
-    if (request.id == id) request.waits_for = std::move(step);
+    if (request.id != id) continue;
+    request.waits_for = std::move(step);
+    return;
   }
 }
 
