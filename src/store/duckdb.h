@@ -21,9 +21,12 @@
 
 #include "base/result.h"
 
+// The names are DuckDB's own.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 struct _duckdb_connection;
 struct _duckdb_data_chunk;
 struct _duckdb_appender;
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace sightglass::store::duck {
 
