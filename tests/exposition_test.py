@@ -113,6 +113,25 @@ def test_a_summary_comes_after_every_third_completion():
         w.stop()
 
 
+def test_no_summary_is_told_twice_on_a_slow_disk():
+    """Each commit takes longer than the time between two looks for a summary that is due."""
+    with world() as w:
+        w.start_simulator()
+        w.start_server(env={"LOG_SUMMARY_INTERVAL": "2"}, below=[
+            "strace", "-D", "-f", "-qq", "-o", w.folder / "strace.out", "-e", "trace=fdatasync", "-e",
+            "inject=fdatasync:delay_exit=200000"])
+        for _ in range(4):
+            w.chat("a b c")
+        events = lambda: [line for line in w.log_lines() if line.get("event_type") == "metrics_summary"]  # noqa: E731
+        wait_for(lambda: sum(e["summary_requests"] for e in events()) >= 4, "four requests in summaries")
+        # A fifth and a sixth, behind which whatever was told twice would stand.
+        for _ in range(2):
+            w.chat("a b c")
+        wait_for(lambda: sum(e["summary_requests"] for e in events()) >= 6, "six requests in summaries")
+        w.stop()
+        equal(sum(e["summary_requests"] for e in events()), 6, "requests in summaries")
+
+
 def test_totals_outlive_a_restart_and_the_view_since_start_does_not():
     """S2-B03."""
     with world() as w:
@@ -204,7 +223,7 @@ def test_audit_lines_are_printed_on_arrival_and_at_the_end():
 
 if __name__ == "__main__":
     run(test_promtool_takes_the_exposition, test_all_views_say_the_same,
-        test_a_summary_comes_after_every_third_completion,
+        test_a_summary_comes_after_every_third_completion, test_no_summary_is_told_twice_on_a_slow_disk,
         test_totals_outlive_a_restart_and_the_view_since_start_does_not, test_draining_says_so_and_loses_nothing,
         test_the_yaml_of_the_totals_converts_to_what_the_exposition_says,
         test_audit_lines_are_printed_on_arrival_and_at_the_end)

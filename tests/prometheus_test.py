@@ -302,11 +302,11 @@ def record_errors(w):
 
 
 def record_latency(w):
-    """Requests of 12 and of 6 seconds; a scrape after each that ends is a minute of the recording."""
+    """Requests of 12 and of 8 seconds; a scrape after each that ends is a minute of the recording."""
     recording = Recording(w)
     ended = w.sum_of("coo_llm_latency_seconds_count")
     slow = [threading.Thread(target=w.chat, args=(f"sim: delay_ms={ms}\nslow",), kwargs={"model": model})
-            for _ in range(14) for ms, model in ((12_000, "gpt-4o-mini"), (6_000, "gpt-4o"))]
+            for _ in range(14) for ms, model in ((12_000, "gpt-4o-mini"), (8_000, "gpt-4o"))]
     for i, thread in enumerate(slow):
         thread.start()
         if i % 2:
@@ -323,7 +323,7 @@ def record_latency(w):
 
 def usable(recording):
     """Whether it is what was to be recorded: on a machine that stood still, many requests end between two scrapes, and
-    one of six seconds can take ten."""
+    one of eight seconds can take ten."""
     slowest = {k: float(v) for k, v in recording.scrapes[-1].items() if "_bucket" in k and 'model="gpt-4o"' in k}
     within = sum(v for k, v in slowest.items() if 'le="10.0"' in k) == sum(v for k, v in slowest.items() if 'le="+Inf"' in k)
     return within and len(recording.scrapes) > first_rise(recording.series("gpt-4o-mini")) + 6
@@ -379,7 +379,7 @@ def latency_of_a_new_server(w):
 
 
 def test_high_latency_on_recorded_samples():
-    """S4-L07: p95 of 12 s fires after five minutes, of 6 s never."""
+    """S4-L07: p95 of 12 s fires after five minutes, of 8 s never."""
     with world() as w:
         recording = wait_for(lambda: latency_of_a_new_server(w), "a recording", 900)
         alert = ("HighLatency", "High latency detected")

@@ -188,11 +188,12 @@ logging:
 {extra}""")
         return path
 
-    def start_server(self, extra="", env=None, expect_death=False, seconds=PATIENCE_S):
+    def start_server(self, extra="", env=None, expect_death=False, seconds=PATIENCE_S, below=()):
+        """`below`: a command that runs the server as its child's own process, such as `strace -D`."""
         port_file = self.folder / "server.port"
         port_file.unlink(missing_ok=True)
         self.port = 0  # nobody's, until the new one is known
-        self.server = Process(self.folder, "server", [BINARY, "serve", "--config", self.config(extra)], env)
+        self.server = Process(self.folder, "server", [*below, BINARY, "serve", "--config", self.config(extra)], env)
         if expect_death:
             with contextlib.suppress(Failure):
                 self.port = int(self._wait_file(port_file, self.server))
