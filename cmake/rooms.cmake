@@ -66,7 +66,7 @@ function(sightglass_room name)
     # (journal_test.cc under ASan: 12.5 s at -O1, 3.6 s at -O0; for a whole build from nothing a third).
     target_compile_options(test_${name} PRIVATE -O0)
     add_test(NAME unit/${name} COMMAND test_${name})
-    set_tests_properties(unit/${name} PROPERTIES TIMEOUT 900 LABELS unit
+    set_tests_properties(unit/${name} PROPERTIES TIMEOUT 3600 LABELS unit
       ENVIRONMENT "SIGHTGLASS_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
   endif()
   if(tests)
@@ -87,7 +87,7 @@ function(sightglass_room name)
       add_executable(${stem} ${fuzzer} ${CMAKE_SOURCE_DIR}/tests/support/replay_main.cc)
       add_test(NAME corpus/${stem}
         COMMAND ${stem} ${CMAKE_SOURCE_DIR}/src/${name}/corpus/${stem})
-      set_tests_properties(corpus/${stem} PROPERTIES TIMEOUT 120 LABELS corpus)
+      set_tests_properties(corpus/${stem} PROPERTIES TIMEOUT 900 LABELS corpus)
     endif()
     target_link_libraries(${stem} PRIVATE sg_${name})
     add_dependencies(fuzzers ${stem})

@@ -7,15 +7,14 @@ import subprocess
 import sys
 
 sys.path.insert(0, __file__.rsplit("/", 1)[0] + "/support")
-from harness import CLIENT_KEY, check, equal, run, wait_for, world  # noqa: E402
+from harness import CLIENT_KEY, check, equal, run, wait_for, whole_lines, world  # noqa: E402
 
 FLAG = "FEATURE_METRICS_LOGGING_ENABLED"
 FORM = re.compile(r"^\[METRIC\] \[[^\]]*\] [a-z_]+( [a-z_0-9]+=.*)*$")
 
 
 def lines(w):
-    path = w.folder / "logs/application.log"
-    return path.read_text().splitlines() if path.exists() else []
+    return whole_lines(w.folder / "logs/application.log")
 
 
 def grep(w, recipe):

@@ -34,7 +34,7 @@ def shell(text, port, key):
     """A printed command in a POSIX shell, with this server's port and the key that it speaks of."""
     text = text.replace("localhost:2906", f"127.0.0.1:{port}").replace("curl ", "curl -s ")
     text = re.sub(r"Bearer (your-)?admin-key", f"Bearer {key}", text)
-    done = subprocess.run(["sh", "-c", text + "\nwait"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["sh", "-c", text + "\nwait"], capture_output=True, text=True, timeout=300)
     check(done.stdout, f"{text}: no output; {done.stderr}")
     return json.loads(done.stdout)
 
@@ -45,8 +45,7 @@ def traffic(w):
         w.messages("sim: tokens=9 cached=3\na b c d")
     w.chat("sim: status=500")
     w.chat("hello", model="acme-unpriced-1")
-    wait_for(lambda: w.admin("GET", "/admin/v1/metrics/global").json()["total_requests"] == 10, "the store to have all",
-             20, ADMIN_PAUSE_S)
+    equal(w.reconcile()["witnesses"]["store"]["requests"], 10, "the store has all")
 
 
 # ---- requests and answers as printed ----------------------------------------------------------------
@@ -160,10 +159,9 @@ def test_one_series_by_its_name():
             answer = w.admin("GET", "/admin/v1/metrics?" + query)
             equal(answer.status, 400, query)
             check(len(answer.json()["error"]["message"]) > 20, f"{query}: {answer.text}")
-        w.reconcile()
         # What is wrong is counted, by endpoint and status.
-        errors = w.series().get('sightglass_admin_errors_total{endpoint="/admin/v1/metrics",status="400"}')
-        equal(errors, 5, "errors of /admin/v1/metrics")
+        counted = lambda: w.series().get('sightglass_admin_errors_total{endpoint="/admin/v1/metrics",status="400"}')  # noqa: E731
+        wait_for(lambda: counted() == 5, "five errors of /admin/v1/metrics")
         w.stop()
 
 
@@ -190,7 +188,7 @@ def called(w, path, method, operation, headers):
     body = None
     if "requestBody" in operation:
         body = json.dumps(operation["requestBody"]["content"]["application/json"]["example"])
-    return w.ask(method.upper(), url, body, headers, timeout=60)
+    return w.ask(method.upper(), url, body, headers)
 
 
 def test_the_openapi_document_is_the_route_table():
@@ -204,7 +202,7 @@ def test_the_openapi_document_is_the_route_table():
         document = answer.json()
         equal(w.ask("GET", "/admin/v1/openapi.json").status, 401, "without a key")
         equal(w.admin("GET", "/api/admin/v1/openapi.json").json(), document, "under both prefixes")
-        done = subprocess.run([str(NODE), str(ROOT / "tests/e2e/lib/openapi.mjs")], input=answer.body, capture_output=True, timeout=60)
+        done = subprocess.run([str(NODE), str(ROOT / "tests/e2e/lib/openapi.mjs")], input=answer.body, capture_output=True, timeout=300)
         equal((done.returncode, done.stdout.strip()), (0, b"3.1"), f"the schema: {done.stderr.decode()[:2000]}")
         documented = {(method, path) for path, method, _ in operations(document)}
         equal(PRINTED - documented, set(), "printed routes that are not documented")
@@ -320,23 +318,37 @@ def test_every_admin_route_refuses_whoever_may_not():
         w.stop()
 
 
+def within_a_minute(w):
+    """Failed logins and admin requests past the limits of one minute: made again, by a new server, where the machine
+    was too slow to make them all within one."""
+    while True:
+        w.start_server()
+        began = time.monotonic()
+        equal(login(w).status, 200, "the right password")
+        answers = [login(w, "wrong-password-00000") for _ in range(12)]
+        last = login(w)
+        statuses = [w.admin("GET", "/admin/v1/meters").status for _ in range(102)]
+        limited = w.admin("GET", "/admin/v1/meters")
+        if time.monotonic() - began < 55:
+            return answers, last, statuses, limited
+        w.server.stop()
+        shutil.rmtree(w.folder / "data")
+        shutil.rmtree(w.folder / "logs")
+
+
 def test_logins_are_limited_counted_and_audited():
     """S4-B10 to B12, S4-Q02, S4-M08: with Retry-After; the answer does not say what was wrong."""
     with world() as w:
         w.start_simulator()
-        w.start_server()
-        equal(login(w).status, 200, "the right password")
-        answers = [login(w, "wrong-password-00000") for _ in range(12)]
+        answers, last, statuses, limited = within_a_minute(w)
         equal([a.status for a in answers].count(401), 10, "failed logins a minute")
-        limited = answers[-1]
-        equal(limited.status, 429, "the eleventh")
-        check(1 <= int(limited.headers["retry-after"]) <= 60, f"Retry-After: {limited.headers}")
-        equal(login(w).status, 429, "also with the right password, from this address")
+        equal(answers[-1].status, 429, "the eleventh")
+        check(1 <= int(answers[-1].headers["retry-after"]) <= 60, f"Retry-After: {answers[-1].headers}")
+        equal(last.status, 429, "also with the right password, from this address")
         # A hundred admin requests a minute by identity and address (S4-Q02).
-        statuses = [w.admin("GET", "/admin/v1/meters").status for _ in range(102)]
         equal((statuses.count(200), statuses[-1]), (100, 429), "admin requests")
-        check(int(w.admin("GET", "/admin/v1/meters").headers["retry-after"]) >= 1, "Retry-After")
-        w.command("reconcile", "--data", w.folder / "data")
+        check(int(limited.headers["retry-after"]) >= 1, "Retry-After")
+        w.reconcile()
         series = w.series()
         equal(series["coo_llm_admin_rate_limits_total"], 3 + 3, "limits that were hit")
         equal([series[f'sightglass_logins_total{{result="{r}"}}'] for r in ("ok", "failed", "limited")], [1, 10, 3], "logins")
@@ -418,6 +430,12 @@ def test_the_audit_trail_is_a_chain():
 
 # ---- health -----------------------------------------------------------------------------------------------
 
+def threads_by_name(w):
+    process = w.admin("GET", "/admin/v1/health").json()["checks"]["process"]
+    named = process["threads_by_name"]
+    return named if sum(named.values()) == process["threads"] else None
+
+
 def test_detailed_health():
     """S4-C04, S4-B23 to B26: each check with its figures; a provider that is away shows, and costs nobody the service."""
     with world() as w:
@@ -437,8 +455,8 @@ def test_detailed_health():
         check("last_error_type" not in checks["provider.anthropic"], "the other provider had none")
         process = checks["process"]
         equal(process["goroutines"], process["threads"], "the alias")
-        named = process["threads_by_name"]
-        equal(sum(named.values()), process["threads"], f"threads by name: {named}")
+        # The two are counted one after the other, and a thread may begin or end in between.
+        named = wait_for(lambda: threads_by_name(w), "all threads by name", pause_s=ADMIN_PAUSE_S)
         check(named.get("io", 0) >= 1 and named.get("sg-journal") == 1, f"threads by name: {named}")
         check(0 < process["resident_bytes"] < process["limit_bytes"], "memory and its limit")
         equal(w.ask("GET", "/admin/v1/health").status, 401, "without the key")

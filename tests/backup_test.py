@@ -8,7 +8,7 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.harness import check, equal, run, wait_for, world  # noqa: E402
+from support.harness import PATIENCE_S, check, equal, run, wait_for, world  # noqa: E402
 
 # Small seals and segments, so that files come, go and are cut while they are copied.
 BUSY = "store: {seal_age: 1s, seal_rows: 20}\njournal: {segment_bytes: 64KiB, snapshot_bytes: 64KiB}\n"
@@ -16,7 +16,7 @@ BUSY = "store: {seal_age: 1s, seal_rows: 20}\njournal: {segment_bytes: 64KiB, sn
 
 def totals(w):
     """Of the folds that live in the data folder. The log file does not: it may be ahead of a restored one."""
-    done = w.command("reconcile", "--data", w.folder / "data", "--json", "--timeout", 30)
+    done = w.command("reconcile", "--data", w.folder / "data", "--json", "--timeout", PATIENCE_S)
     check(done.stdout.startswith("{"), f"reconcile: {done.stdout}{done.stderr}")
     return {name: {key: witness[key] for key in ("requests", "input_tokens", "output_tokens", "cost_nanousd")}
             for name, witness in json.loads(done.stdout)["witnesses"].items() if name != "logs"}
@@ -28,7 +28,7 @@ def restored(w, backup):
     (w.folder / "data").rename(w.folder / f"data-before-{backup.name}")
     done = w.command("restore", backup, "--data", w.folder / "data")
     equal(done.returncode, 0, f"restore: {done.stderr}")
-    w.start_server(BUSY, seconds=60)
+    w.start_server(BUSY)
 
 
 def test_a_backup_of_a_running_server_holds_all_that_was_recorded_before_it():
@@ -48,7 +48,7 @@ def test_a_backup_of_a_running_server_holds_all_that_was_recorded_before_it():
             thread.start()
         backup = w.folder / "backup"
         try:
-            done = w.command("backup", backup, "--data", w.folder / "data", timeout=120)
+            done = w.command("backup", backup, "--data", w.folder / "data")
         finally:
             stop.set()
             for thread in threads:
@@ -103,7 +103,7 @@ def test_what_cannot_be_backed_up_or_restored_is_said():
         w.start_simulator()
         w.start_server(BUSY)
         w.chat("sim: tokens=3\nwords")
-        wait_for(lambda: ".parquet" in (w.folder / "data/store/manifest.json").read_text(), "a sealed file", 60)
+        wait_for(lambda: ".parquet" in (w.folder / "data/store/manifest.json").read_text(), "a sealed file")
         backup = w.folder / "backup"
 
         def refused(words, *arguments):

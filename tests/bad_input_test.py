@@ -9,7 +9,7 @@ import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.harness import CLIENT_KEY, ROOT, check, equal, run, wait_for, world  # noqa: E402
+from support.harness import CLIENT_KEY, PATIENCE_S, ROOT, check, equal, run, wait_for, world  # noqa: E402
 
 JSON = {"Authorization": f"Bearer {CLIENT_KEY}", "Content-Type": "application/json"}
 
@@ -33,7 +33,7 @@ def anthropic_error(answer, status, what):
 
 def raw(port, data, half_close=True):
     """What the server answers to bytes that no library would send."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as s:
         s.sendall(data)
         if half_close:
             s.shutdown(socket.SHUT_WR)

@@ -49,7 +49,7 @@ def written_by(folder):
             yield f"{path.name} (unpacked)", gzip.decompress(data)
         if path.suffix == ".parquet":
             rows = subprocess.run([str(NODE), str(ROOT / "tests/e2e/lib/rows.mjs"), str(path)],
-                                  capture_output=True, timeout=60)
+                                  capture_output=True, timeout=300)
             if rows.returncode != 0 and not path.exists():
                 continue  # sealed or merged meanwhile: the rows stand in another file
             check(rows.returncode == 0, f"rows.mjs: {rows.stderr.decode()}")

@@ -71,7 +71,7 @@ def test_three_formats_hold_what_the_admin_api_shows():
         traffic(w)
         wanted = all_events(w)
         check(len(wanted) >= 65, f"only {len(wanted)} events")
-        wait_for(lambda: len(lines(w)) >= len(wanted), "every row to be sealed", 60)
+        wait_for(lambda: len(lines(w)) >= len(wanted), "every row to be sealed")
         beside = [event for event in lines(w) if event["seq"] <= wanted[-1]["seq"]]
         equal(beside, wanted, "NDJSON beside the running server")
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_exported_is_said():
         w.start_server(SEALS)
         w.chat("sim: tokens=3\nwords")
         w.reconcile()
-        wait_for(lambda: lines(w, "--filter", '{ $.outcome = "ok" }'), "a sealed row", 60)
+        wait_for(lambda: lines(w, "--filter", '{ $.outcome = "ok" }'), "a sealed row")
         taken = w.folder / "taken.csv"
         taken.write_text("mine")
         for arguments, words in (

@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.harness import check, equal, run, wait_for, world  # noqa: E402
+from support.harness import check, equal, run, under_way, wait_for, world  # noqa: E402
 
 
 def mixed_traffic(w):
@@ -74,8 +74,8 @@ def test_all_views_say_the_same():
         # The Administration seed's shapes, key for key.
         now = int(time.time())
         span = f"?start={now - 600}&end={now + 60}"
-        world_wide = wait_for(lambda: (lambda j: j if j["total_requests"] == 33 else None)(
-            w.admin("GET", "/admin/v1/metrics/global" + span).json()), "the store to have all")
+        world_wide = w.admin("GET", "/admin/v1/metrics/global" + span).json()
+        equal(world_wide["total_requests"], 33, "requests of global")
         equal(list(world_wide)[:7], ["total_clients", "total_providers", "total_requests", "total_tokens", "total_cost",
                                      "overall_success_rate", "avg_latency"], "keys of global")
         equal(world_wide["total_clients"], 1, "clients")
@@ -105,12 +105,31 @@ def test_a_summary_comes_after_every_third_completion():
         w.start_server(env={"LOG_SUMMARY_INTERVAL": "3"})
         for _ in range(9):
             w.chat("a b c")
-        wait_for(lambda: w.server.err_path.read_text().count(" SUMMARY (last 3 requests) | Total: ") == 3, "three summaries")
+        wait_for(lambda: w.server.said().count(" SUMMARY (last 3 requests) | Total: ") == 3, "three summaries")
         events = [line for line in w.log_lines() if line.get("event_type") == "metrics_summary"]
         equal([e["summary_requests"] for e in events], [3, 3, 3], "the events")
         check(all(isinstance(e["total_requests"], int) for e in events), "numbers are numbers")
-        check(" MODELS | gpt-4o-mini: " in w.server.err_path.read_text(), "the line of models")
+        wait_for(lambda: w.server.said().count(" MODELS | gpt-4o-mini: ") == 3, "the lines of models")
         w.stop()
+
+
+def test_no_summary_is_told_twice_on_a_slow_disk():
+    """Each commit takes longer than the time between two looks for a summary that is due."""
+    with world() as w:
+        w.start_simulator()
+        w.start_server(env={"LOG_SUMMARY_INTERVAL": "2"}, below=[
+            "strace", "-D", "-f", "-qq", "-o", w.folder / "strace.out", "-e", "trace=fdatasync", "-e",
+            "inject=fdatasync:delay_exit=200000"])
+        for _ in range(4):
+            w.chat("a b c")
+        events = lambda: [line for line in w.log_lines() if line.get("event_type") == "metrics_summary"]  # noqa: E731
+        wait_for(lambda: sum(e["summary_requests"] for e in events()) >= 4, "four requests in summaries")
+        # A fifth and a sixth, behind which whatever was told twice would stand.
+        for _ in range(2):
+            w.chat("a b c")
+        wait_for(lambda: sum(e["summary_requests"] for e in events()) >= 6, "six requests in summaries")
+        w.stop()
+        equal(sum(e["summary_requests"] for e in events()), 6, "requests in summaries")
 
 
 def test_totals_outlive_a_restart_and_the_view_since_start_does_not():
@@ -139,17 +158,14 @@ def test_draining_says_so_and_loses_nothing():
     with world() as w:
         w.start_simulator()
         w.start_server()
-        import threading
-        got = {}
-        thread = threading.Thread(target=lambda: got.update(answer=w.chat("sim: gap_ms=100 tokens=10 chunks=10\nslow", stream=True)))
-        thread.start()
-        wait_for(lambda: w.ask("GET", "/metrics/active-requests").json()["active_requests"], "the request in flight")
+        thread, _, got = under_way(lambda: w.ask("GET", "/metrics/active-requests").json()["active_requests"],
+                                   lambda: w.chat("sim: gap_ms=100 tokens=20 chunks=20\nslow", stream=True))
         w.server.child.terminate()
-        thread.join(20)
+        thread.join()
         check(got["answer"].text.rstrip().endswith("[DONE]"), "the stream was cut")
         equal(w.server.stop(), 0, "exit code")
         done = [line for line in w.log_lines() if line.get("outcome")]
-        equal([line["outcome"] for line in done], ["ok"], "its outcome")
+        equal({line["outcome"] for line in done}, {"ok"}, "its outcome")
 
 
 def converted(yaml_text):
@@ -192,10 +208,11 @@ def test_audit_lines_are_printed_on_arrival_and_at_the_end():
     with world() as w:
         w.start_simulator()
         w.start_server()
+        text = w.server.said
         equal(w.admin("GET", "/admin/v1/metrics/clients/client-123").status, 200, "an admin")
+        wait_for(lambda: text().count("[AUDIT] ") == 2, "the lines of the admin")  # an end comes after the answer
         equal(w.ask("GET", "/admin/v1/metrics/clients/some-guess").status, 401, "without a key")
-        text = lambda: w.server.err_path.read_text()  # noqa: E731
-        wait_for(lambda: text().count("[AUDIT] ") >= 4, "the lines of both")
+        wait_for(lambda: text().count("[AUDIT] ") == 4, "the lines of both")
         lines = [line.partition("[AUDIT] ")[2] for line in text().splitlines() if "[AUDIT] " in line]
         equal(lines[0], "GET /admin/v1/metrics/clients/client-123 from 127.0.0.1", "arrival")
         check(re.fullmatch(r"GET /admin/v1/metrics/clients/client-123 completed in \d+ms", lines[1]), f"end: {lines[1]}")
@@ -206,7 +223,7 @@ def test_audit_lines_are_printed_on_arrival_and_at_the_end():
 
 if __name__ == "__main__":
     run(test_promtool_takes_the_exposition, test_all_views_say_the_same,
-        test_a_summary_comes_after_every_third_completion,
+        test_a_summary_comes_after_every_third_completion, test_no_summary_is_told_twice_on_a_slow_disk,
         test_totals_outlive_a_restart_and_the_view_since_start_does_not, test_draining_says_so_and_loses_nothing,
         test_the_yaml_of_the_totals_converts_to_what_the_exposition_says,
         test_audit_lines_are_printed_on_arrival_and_at_the_end)

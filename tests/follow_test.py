@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from ingest_cli_test import accepted_ids, event, exactly_once, start  # noqa: E402
-from support.harness import BINARY, FULL, check, equal, run, wait_for, world  # noqa: E402
+from support.harness import BINARY, FULL, PATIENCE_S, check, equal, run, wait_for, world  # noqa: E402
 
 SECONDS = 30 if FULL else 8
 
@@ -64,10 +64,14 @@ class Writer(threading.Thread):
 
     def stop(self):
         self.running = False
-        self.join(10)
+        self.join()
 
     def numbers(self):
         return range(self.first, self.number)
+
+
+def rotated(writers):
+    return all(writer.rotations > 2 for writer in writers)
 
 
 class FollowerProcess:
@@ -92,7 +96,7 @@ class FollowerProcess:
 
     def stop(self):
         self.child.send_signal(signal.SIGTERM)
-        return self.child.wait(30)
+        return self.child.wait(PATIENCE_S)
 
 
 def test_lines_arrive_as_they_are_written_and_the_partial_one_waits():
@@ -122,7 +126,8 @@ def test_rotation_kills_and_restarts_cost_no_line_and_double_none():
         rng = random.Random(5)
         until = time.monotonic() + SECONDS
         follower_kills = server_kills = 0
-        while time.monotonic() < until:
+        # As long as it takes, on a slow machine, for each of them to have happened.
+        while time.monotonic() < until or not (follower_kills and server_kills and rotated(writers)):
             time.sleep(rng.uniform(0.1, 0.6))
             if rng.random() < 0.6:
                 follower.kill()
@@ -135,8 +140,6 @@ def test_rotation_kills_and_restarts_cost_no_line_and_double_none():
                 start(w)
         for writer in writers:
             writer.stop()
-        check(all(writer.rotations > 2 for writer in writers), "there were no rotations")
-        check(follower_kills > 0 and server_kills > 0, "nothing was killed")
         numbers = [n for writer in writers for n in writer.numbers()]
         exactly_once(w, numbers, "two rotated logs")
         print(f"      {len(numbers)} lines, {sum(x.rotations for x in writers)} rotations, {follower_kills} kills of the "
@@ -178,7 +181,7 @@ def test_a_server_that_follows_by_itself_loses_and_doubles_no_line_over_its_kill
         rng = random.Random(6)
         until = time.monotonic() + SECONDS
         kills = 0
-        while time.monotonic() < until:
+        while time.monotonic() < until or not (kills and rotated(writers)):
             time.sleep(rng.uniform(0.2, 1.0))
             if rng.random() < 0.5:
                 w.server.kill()
@@ -186,14 +189,12 @@ def test_a_server_that_follows_by_itself_loses_and_doubles_no_line_over_its_kill
                 w.start_server(extra)
         for writer in writers:
             writer.stop()
-        check(all(writer.rotations > 2 for writer in writers), "there were no rotations")
-        check(kills > 0, "nothing was killed")
         (w.folder / "not-there-yet.log").write_text(event(2_000_000) + "\n{bad\n")
         numbers = [n for writer in writers for n in writer.numbers()] + [2_000_000]
         exactly_once(w, numbers, "two rotated logs and a late one")
         label = '{file="%s"}' % (w.folder / "not-there-yet.log")
         wait_for(lambda: w.series().get("sightglass_followed_rejected_total" + label) == 1, "the counted bad line")
-        equal(w.series()["sightglass_followed_lines_total" + label], 1, "the counted good one")
+        wait_for(lambda: w.series().get("sightglass_followed_lines_total" + label) == 1, "the counted good one")
         print(f"      {len(numbers)} lines, {sum(x.rotations for x in writers)} rotations, {kills} kills")
         # A plain stop and start sends nothing again either; an orderly end waits for no line.
         equal(w.server.stop(), 0, "the server's end")

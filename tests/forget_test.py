@@ -27,7 +27,7 @@ meters:
 """
 
 
-def command(w, *arguments, text="", timeout=120):
+def command(w, *arguments, text="", timeout=300):
     return subprocess.run([str(BINARY), *arguments, "--data", str(w.folder / "data")], input=text,
                           capture_output=True, text=True, timeout=timeout)
 
@@ -73,13 +73,13 @@ def test_after_forget_no_byte_of_the_person_is_left():
         traffic(w, 3)
         gone, stays = pseudonyms(w, GONE), pseudonyms(w, STAYS)
         check(len(gone) >= 3, f"two epochs and a session: {gone}")
+        totals = w.reconcile()["witnesses"]["store"]  # and every fold has all of it
         wait_for(lambda: any("parquet" in p for p in places_of(w, gone)), "a sealed row of the person")
         before = places_of(w, gone)
         for place in ("data/journal", "logs/", "rows"):
             check(any(place in p for p in before), f"the search does not look into {place}: {before}")
         check(any(f'person="{p}"' in w.ask("GET", "/metrics").text for p in gone), "no series of the person")
         requests = w.sum_of("requests_by_person_total")
-        totals = w.reconcile()["witnesses"]["store"]
 
         done = command(w, "forget", text=GONE + "\n")
         equal(done.returncode, 0, f"forget: {done.stdout}{done.stderr}")
@@ -119,7 +119,7 @@ def test_forgetting_goes_on_after_a_kill():
         start(w)
         identifier = json.loads(asked.stdout)["id"]
         wait_for(lambda: w.admin("GET", f"/admin/v1/forget/{identifier}").json()["state"] == "done",
-                 "the end of forgetting", 60, ADMIN_PAUSE_S)
+                 "the end of forgetting", pause_s=ADMIN_PAUSE_S)
         equal(places_of(w, gone), [], "places that still hold the person")
         check(w.reconcile()["agree"], "the witnesses differ")
 

@@ -13,7 +13,7 @@ PERSON = "grace.hopper.canary@example.com"
 
 def command(w, *arguments, text=""):
     return subprocess.run([str(BINARY), *arguments, "--data", str(w.folder / "data")], input=text,
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=300)
 
 
 def test_lookup_gives_the_pseudonyms_of_every_epoch_and_leaves_no_trace():

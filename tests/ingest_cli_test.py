@@ -17,7 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.harness import BINARY, FULL, check, equal, run, wait_for, world  # noqa: E402
+from support.harness import BINARY, FULL, PATIENCE_S, check, equal, run, wait_for, world  # noqa: E402
 
 INGEST_KEY = "sg_ingestkey000000000000000001"
 EXTRA = "ingest: {keys: [%s]}\n" % INGEST_KEY
@@ -45,7 +45,7 @@ def accepted_ids(w):
 
 def exactly_once(w, numbers, what):
     wanted = {request_id(n) for n in numbers}
-    wait_for(lambda: len(accepted_ids(w)) >= len(wanted), f"the log of {what}", 30)
+    wait_for(lambda: len(accepted_ids(w)) >= len(wanted), f"the log of {what}")
     got = accepted_ids(w)
     doubled = [i for i, n in got.items() if n != 1]
     check(not doubled, f"{what}: {len(doubled)} lines more than once, such as {doubled[:3]}")
@@ -54,7 +54,7 @@ def exactly_once(w, numbers, what):
 
 
 def ingest(w, *arguments, stdin=None, env=None):
-    return subprocess.run([str(BINARY), "ingest", *map(str, arguments)], capture_output=True, text=True, timeout=120,
+    return subprocess.run([str(BINARY), "ingest", *map(str, arguments)], capture_output=True, text=True, timeout=900,
                           cwd=w.folder, input=stdin, env={**os.environ, **(env or {})})
 
 
@@ -135,7 +135,7 @@ def test_a_pipe_that_pauses_is_not_waited_for():
         exactly_once(w, [0], "before the pipe's end")
         child.stdin.write((event(1)[30:] + "\n").encode())
         child.stdin.close()
-        equal(child.wait(30), 0, "exit code")
+        equal(child.wait(PATIENCE_S), 0, "exit code")
         exactly_once(w, [0, 1], "the whole pipe")
 
 
@@ -281,7 +281,7 @@ def test_the_server_is_killed_and_restarted_meanwhile():
             w.server.kill()
             kills += 1
             start(w)
-        thread.join(120)
+        thread.join()
         check(kills > 0, "the server was never killed")
         equal(result["done"].returncode, 0, f"exit code ({result['done'].stderr})")
         exactly_once(w, range(total), f"{kills} kills of the server")

@@ -10,7 +10,7 @@ from support.harness import ROOT, check, run  # noqa: E402
 
 
 def report(build, bug):
-    done = subprocess.run([str(ROOT / "build" / build / "planted_bug"), bug], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([str(ROOT / "build" / build / "planted_bug"), bug], capture_output=True, text=True, timeout=300)
     check(done.returncode != 0, f"{build} let {bug} pass: {done.stdout}")
     return done.stderr
 
@@ -29,9 +29,9 @@ def test_thread_sanitizer_sees_a_race():
 
 def test_the_fuzzer_finds_five_bytes():
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([str(ROOT / "build/asan/planted_fuzz"), "-max_total_time=60", f"-artifact_prefix={folder}/", folder],
-                              capture_output=True, timeout=120)
-        check(done.returncode != 0, "the fuzzer did not find the planted bug within 60 s")
+        done = subprocess.run([str(ROOT / "build/asan/planted_fuzz"), "-max_total_time=600", f"-artifact_prefix={folder}/", folder],
+                              capture_output=True, timeout=900)
+        check(done.returncode != 0, "the fuzzer did not find the planted bug")
         check(any(p.read_bytes().startswith(b"glass") for p in pathlib.Path(folder).glob("crash-*")), "no input was kept")
 
 

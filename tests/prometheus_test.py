@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import sys
 import threading
 
@@ -159,7 +160,7 @@ def test_a_trace_at_twenty_times_its_speed():
         arguments, rows = rows_for_the_trace(w.folder)
         w.server = Process(w.folder, "demo", [BINARY, "demo", "--listen", "127.0.0.1:0", "--data", w.folder / "demo",
                                               "--speed", "20", "--faults", "standard", *arguments])
-        greeting = wait_for(lambda: re.search(r"localhost:(\d+)/\n.*with the key (\w+)", w.server.err_path.read_text()), "the demo", 60)
+        greeting = wait_for(lambda: re.search(r"localhost:(\d+)/\n.*with the key (\w+)", w.server.said()), "the demo")
         w.port, key = int(greeting[1]), greeting[2]
         w.upstream = int((w.folder / "demo/simulator.port").read_text())
         first = prom.parse_exposition(w.ask("GET", "/metrics").text)
@@ -170,25 +171,30 @@ def test_a_trace_at_twenty_times_its_speed():
             statuses = []
             thread = threading.Thread(target=lambda: statuses.extend(admin_traffic(w.port, key, done)))
             thread.start()
-            wait_for(lambda: w.tally()["requests"] == rows, f"{rows} requests at the provider", 300)
-            wait_for(lambda: not w.ask("GET", "/metrics/active-requests").json()["active_requests"], "the last request", 90)
+            wait_for(lambda: w.tally()["requests"] == rows, f"{rows} requests at the provider", 900)
+            wait_for(lambda: not w.ask("GET", "/metrics/active-requests").json()["active_requests"], "the last request", 300)
             done.set()
-            thread.join(120)
+            thread.join()
             check(429 in statuses, "no admin request met the limit")
             wanted = {"coo_llm_requests_total": rows, "coo_llm_admin_requests_total": len(statuses),
                       "coo_llm_admin_rate_limits_total": statuses.count(429)}
-            at = wait_for(lambda: scraped(p, wanted), f"a scrape with {wanted}", 60)
+            at = wait_for(lambda: scraped(p, wanted), f"a scrape with {wanted}")
             answers = verify_queries(p, at)
             verify_labels(p, at, answers)
             verify_tally(p, at, w.tally())
-            target = p.get("/api/v1/targets")["activeTargets"][0]  # S4-G01
-            equal((target["health"], target["lastError"]), ("up", ""), "the target")
+            wait_for(lambda: healthy(p), "a target without an error")  # S4-G01
             scrape_warnings = [line for line in p.process.err_path.read_text().splitlines()
                                if "level=warn" in line and "scrape" in line]
             equal(scrape_warnings, [], "scrape warnings")
         finally:
             p.stop()
         w.server.stop()
+
+
+def healthy(p):
+    """By the last scrape: one that a busy machine answers too late counts as failed, the next does not."""
+    target = p.get("/api/v1/targets")["activeTargets"][0]
+    return (target["health"], target["lastError"]) == ("up", "")
 
 
 def newest(p):
@@ -240,12 +246,11 @@ def test_the_busiest_ten_of_twelve_clients():
         try:
             for i in range(1, 13):
                 w.chat("first", key=f"sg_client{i:020}")
-            wait_for(lambda: len(p.vector("coo_llm_client_requests_total", newest(p))) == 12, "a first scrape of all", 60)
+            wait_for(lambda: len(p.vector("coo_llm_client_requests_total", newest(p))) == 12, "a first scrape of all")
             for i in range(1, 13):
                 for _ in range(i):
                     w.chat("again", key=f"sg_client{i:020}")
-            wait_for(lambda: total(p.query("sum(coo_llm_client_requests_total)", newest(p))) == 12 + 78, "the last scrape", 60)
-            at = newest(p)
+            at = wait_for(lambda: scraped(p, {"coo_llm_client_requests_total": 12 + 78}), "the last scrape")
             expression = "topk(10, rate(coo_llm_client_requests_total[1h]))"
             got = p.vector(expression, at)
             prom.same(got, recompute(p, expression, at), expression)
@@ -280,7 +285,7 @@ class Recording:
 
 
 def settled(w, requests):
-    wait_for(lambda: w.sum_of("coo_llm_requests_total") == requests, f"{requests} requests in the counter", 60)
+    wait_for(lambda: w.sum_of("coo_llm_requests_total") == requests, f"{requests} requests in the counter")
 
 
 def record_errors(w):
@@ -300,7 +305,7 @@ def record_latency(w):
     """Requests of 12 and of 8 seconds; a scrape after each that ends is a minute of the recording."""
     recording = Recording(w)
     ended = w.sum_of("coo_llm_latency_seconds_count")
-    slow = [threading.Thread(target=w.chat, args=(f"sim: delay_ms={ms}\nslow",), kwargs={"model": model, "timeout": 60})
+    slow = [threading.Thread(target=w.chat, args=(f"sim: delay_ms={ms}\nslow",), kwargs={"model": model})
             for _ in range(14) for ms, model in ((12_000, "gpt-4o-mini"), (8_000, "gpt-4o"))]
     for i, thread in enumerate(slow):
         thread.start()
@@ -314,6 +319,14 @@ def record_latency(w):
             recording.scrapes.append(scrape)
             seen = now
     return recording
+
+
+def usable(recording):
+    """Whether it is what was to be recorded: on a machine that stood still, many requests end between two scrapes, and
+    one of eight seconds can take ten."""
+    slowest = {k: float(v) for k, v in recording.scrapes[-1].items() if "_bucket" in k and 'model="gpt-4o"' in k}
+    within = sum(v for k, v in slowest.items() if 'le="10.0"' in k) == sum(v for k, v in slowest.items() if 'le="+Inf"' in k)
+    return within and len(recording.scrapes) > first_rise(recording.series("gpt-4o-mini")) + 6
 
 
 def rule_tests(folder, name, cases):
@@ -353,21 +366,26 @@ def test_high_error_rate_on_recorded_samples():
             (bad + good, [(6, *alert, fires), (22, *alert, [])])])
 
 
+def latency_of_a_new_server(w):
+    shutil.rmtree(w.folder / "data", ignore_errors=True)
+    w.start_simulator()
+    w.start_server()
+    w.chat("fast", model="gpt-4o-mini")
+    w.chat("fast", model="gpt-4o")
+    settled(w, 2)
+    recording = record_latency(w)
+    w.stop()
+    return recording if usable(recording) else None
+
+
 def test_high_latency_on_recorded_samples():
     """S4-L07: p95 of 12 s fires after five minutes, of 8 s never."""
     with world() as w:
-        w.start_simulator()
-        w.start_server()
-        w.chat("fast", model="gpt-4o-mini")
-        w.chat("fast", model="gpt-4o")
-        settled(w, 2)
-        recording = record_latency(w)
-        w.stop()
+        recording = wait_for(lambda: latency_of_a_new_server(w), "a recording", 900)
         alert = ("HighLatency", "High latency detected")
         bad, good = recording.series("gpt-4o-mini"), recording.series("gpt-4o")
         # The rate rises with the first slow request that a scrape shows: five minutes after that it fires.
         minute = first_rise(bad)
-        check(len(recording.scrapes) > minute + 6, f"too few scrapes: {len(recording.scrapes)}, rise at {minute}")
         fires = [labels_in(bad)]
         rule_tests(w.folder, "latency", [
             (bad, [(minute + 4, *alert, []), (minute + 5, *alert, fires)]),
@@ -418,23 +436,23 @@ def test_the_alerts_reach_alertmanager_and_resolve():
         try:
             w.chat("first", model="gpt-4o")
             w.chat("first")
-            wait_for(lambda: len(p.vector("coo_llm_requests_total", newest(p))) == 2, "a first scrape", 60)
+            wait_for(lambda: len(p.vector("coo_llm_requests_total", newest(p))) == 2, "a first scrape")
             for i in range(30):
                 w.chat("sim: status=500" if i % 3 == 0 else "fine", model="gpt-4o")
-            slow = [threading.Thread(target=w.chat, args=("sim: delay_ms=11000\nslow",), kwargs={"timeout": 60}) for _ in range(5)]
+            slow = [threading.Thread(target=w.chat, args=("sim: delay_ms=11000\nslow",)) for _ in range(5)]
             for thread in slow:
                 thread.start()
             error, latency = ("HighErrorRate", "gpt-4o"), ("HighLatency", "gpt-4o-mini")
-            wait_for(lambda: ("firing", *error) in heard, "HighErrorRate at the webhook", 120)
+            wait_for(lambda: ("firing", *error) in heard, "HighErrorRate at the webhook", 300)
             for thread in slow:
                 thread.join()
-            wait_for(lambda: ("firing", *latency) in heard, "HighLatency at the webhook", 120)
+            wait_for(lambda: ("firing", *latency) in heard, "HighLatency at the webhook", 300)
             # Enough that ends well, and the shares fall below the thresholds.
             for _ in range(150):
                 w.chat("fine", model="gpt-4o")
                 w.chat("fast")
             for name in (error, latency):
-                wait_for(lambda name=name: ("resolved", *name) in heard, f"{name} to resolve", 120)
+                wait_for(lambda name=name: ("resolved", *name) in heard, f"{name} to resolve", 300)
             equal({a[1:] for a in heard}, {error, latency}, "nothing else fired")
         finally:
             p.stop()
@@ -500,7 +518,7 @@ def test_every_scrape_is_one_snapshot():
         finally:
             done.set()
             for thread in threads:
-                thread.join(120)
+                thread.join()
         w.stop()
 
 

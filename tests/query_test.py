@@ -58,7 +58,7 @@ def sql(w, text):
     program = (f"import {{query}} from {json.dumps(str(ROOT / 'tests/e2e/lib/witness.mjs'))};"
                f"const rows = await query({json.dumps(str(w.folder / 'data'))}, {json.dumps(text)});"
                "console.log(JSON.stringify(rows, (k, v) => typeof v === 'bigint' ? Number(v) : v))")
-    done = subprocess.run([str(NODE), "--input-type=module", "-e", program], capture_output=True, text=True, timeout=60,
+    done = subprocess.run([str(NODE), "--input-type=module", "-e", program], capture_output=True, text=True, timeout=300,
                           cwd=ROOT / "tests/e2e")
     check(done.returncode == 0, done.stderr)
     return json.loads(done.stdout)
@@ -395,7 +395,7 @@ def test_files_are_read_beside_a_running_server():
         def sealed():
             done = w.command("query", "--data", w.folder / "data", "--offline", "--json")
             return done.returncode == 0 and rows_of(json.loads(done.stdout))[0]["count"] == count
-        wait_for(sealed, "the sealed files to hold every request", 60)
+        wait_for(sealed, "the sealed files to hold every request")
         equal(rows(w, stat="count")[0]["count"], count, "the server goes on")
         w.stop()
 

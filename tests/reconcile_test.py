@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.harness import check, equal, run, world  # noqa: E402
+from support.harness import PATIENCE_S, check, equal, run, world  # noqa: E402
 
 PACK = """pack: shop
 version: 1
@@ -40,7 +40,7 @@ def send(w, *events):
 
 
 def reconcile(w, *more):
-    return w.command("reconcile", "--data", w.folder / "data", "--timeout", 30, *more)
+    return w.command("reconcile", "--data", w.folder / "data", "--timeout", PATIENCE_S, *more)
 
 
 # Issue part "Bad input": the sum holds for every event, the gateway's and those of applications.

@@ -7,7 +7,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.harness import check, equal, run, wait_for, world  # noqa: E402
+from support.harness import check, equal, run, wait_for, whole_lines, world  # noqa: E402
 
 BY_PERSON = """pack: people
 version: 1
@@ -74,8 +74,8 @@ def activity_lines_keep_metadata_only():
         equal(answer["accepted"], 4, answer)
         check(answer["dropped_fields"] + answer["withheld_fields"] >= 4 * len(canaries) - 4, answer)
         path = w.folder / "logs/application.log"
-        written = wait_for(lambda: path.exists() and len(path.read_text().splitlines()) == 4 and path.read_text(), "four lines")
-        ends = [line.split("] ", 2)[2] for line in written.splitlines()]
+        written = wait_for(lambda: whole_lines(path)[3:] and whole_lines(path), "four lines")
+        ends = [line.split("] ", 2)[2] for line in written]
         equal(ends, ["llm_call model=gpt-4 message_count=5 file_count=2",
                      "file_stored file_size=2048 content_type=image/png category=archive",
                      "tool_error tool_name=file_reader", "error error_type=context_window_exceeded"], "what stays")

@@ -30,7 +30,7 @@ def main():
         corpus = source.parent / "corpus" / name
         began = time.time()
         run = subprocess.run(
-            [build / name, f"-max_total_time={options.seconds}", "-max_len=65536", "-timeout=60", "-rss_limit_mb=2048",
+            [build / name, f"-max_total_time={options.seconds}", "-max_len=65536", "-timeout=300", "-rss_limit_mb=2048",
              f"-artifact_prefix={found}/", "-print_final_stats=1", str(found), str(corpus)],
             capture_output=True, text=True, cwd=found,
             env={"LLVM_PROFILE_FILE": str(found / "coverage.profraw"), "PATH": "/usr/bin:/bin"})

@@ -42,13 +42,14 @@ bool Reconciliation::agree() const {
 }
 
 Result<Reconciliation> Reconciler::run(Nanos deadline_ns) {
+  const Nanos until = clock_.monotonic_ns() + deadline_ns;
+  settle_(deadline_ns);
   // Ids are told apart within this process only: barriers of an earlier life were folded before.
   const auto id = (static_cast<std::uint64_t>(clock_.wall_ns()) << 8) ^ next_.fetch_add(1);
   std::string payload;
   ByteWriter(payload).u64(id);
   Reconciliation result;
   SG_ASSIGN(result.position, journal_.append(journal::RecordKind::kBarrier, payload));
-  const Nanos until = clock_.monotonic_ns() + deadline_ns;
   std::map<std::string, journal::Account, std::less<>> accounts;
   for (const auto& source : sources_) {
     const Nanos left = std::max<Nanos>(0, until - clock_.monotonic_ns());

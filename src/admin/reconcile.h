@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -55,9 +56,15 @@ class Reconciler {
     journal::FoldRunner* runner = nullptr;
     bool counts_requests = true;  // else it is asked for its account alone
   };
-  Reconciler(journal::Journal& journal, std::vector<Source> sources, const Clock& clock)
-      : journal_(journal), sources_(std::move(sources)), clock_(clock) {}
+  // `settle` waits, so long at most, until what was answered is handed to the journal.
+  Reconciler(journal::Journal& journal, std::vector<Source> sources, const Clock& clock,
+             std::function<void(Nanos at_most_ns)> settle)
+      : journal_(journal),
+        sources_(std::move(sources)),
+        clock_(clock),
+        settle_(std::move(settle)) {}
 
+  // Every request whose answer was complete before the call is counted.
   // Errors: kUnavailable while nothing can be recorded.
   Result<Reconciliation> run(Nanos deadline_ns);
 
@@ -65,6 +72,7 @@ class Reconciler {
   journal::Journal& journal_;
   const std::vector<Source> sources_;
   const Clock& clock_;
+  const std::function<void(Nanos)> settle_;
   std::atomic<std::uint64_t> next_{1};
 };
 

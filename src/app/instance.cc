@@ -162,6 +162,7 @@ class Running final : public Instance {
   std::unique_ptr<ingest::LocalSockets> local_sockets_;
   std::unique_ptr<FollowedLogs> followed_;
   Housekeeper housekeeper_;
+  journal::Position summarised_ = 0;  // the housekeeper's: of the last summary
   bool running_ = false;
 };
 
@@ -339,7 +340,9 @@ Status Running::make_doors() {
                                                     {"ingest", fast_runner_.get(), false}};
   if (store_runner_) sources.push_back({"store", store_runner_.get()});
   if (config_.log_file.enabled) sources.push_back({"logs", log_runner_.get()});
-  reconciler_ = std::make_unique<admin::Reconciler>(*journal_, std::move(sources), clock_);
+  reconciler_ = std::make_unique<admin::Reconciler>(
+      *journal_, std::move(sources), clock_,
+      [this](Nanos at_most_ns) { workers_->finish_round(at_most_ns); });
   stream_ = std::make_unique<LiveStream>(
       *requests_, workers_->loops(),
       LiveStreamOptions{config_.log_request_metrics, config_.sse_enabled, config_.sse_interval_ns,
@@ -477,18 +480,19 @@ Status Running::listen() {
 // one for many intervals, which says for how many requests it stands.
 void Running::summarise() {
   constexpr std::int64_t kMostAtOnce = 10;
+  // Until the last ones are folded, what they told of would be told again.
+  if (fast_runner_->position() < summarised_) return;
   const auto interval = config_.log_summary_interval;
   const auto due = static_cast<std::int64_t>(totals_->completed_since_summary()) / interval;
   if (due == 0) return;
   const auto each = due <= kMostAtOnce ? interval : due * interval;
   for (auto left = due * interval; left > 0; left -= each) {
-    recorder_->record_event([&](const event::Catalogue& catalogue, event::Event& out) {
+    const auto at = recorder_->record_event_durably([&](const auto& catalogue, event::Event& out) {
       return live::build_summary_event(totals_->summary(), each, catalogue, clock_.wall_ns(), out);
     });
+    if (!at) return;  // closed to writes, or closing: what is due stays due
+    summarised_ = *at;
   }
-  // The next look must find these folded, or they would be told twice.
-  std::this_thread::sleep_for(std::chrono::nanoseconds(4 * config_.journal_commit_delay_ns));
-  fast_runner_->wait_position(journal_->committed(), kSecond);
 }
 
 std::vector<admin::HealthCheck> Running::health() const {

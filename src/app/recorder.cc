@@ -33,17 +33,6 @@ void Recorder::record(std::string_view event_type, const std::vector<NamedValue>
   producer_.offer(journal::RecordKind::kEvent, payload_);
 }
 
-void Recorder::record_event(
-    const std::function<bool(const event::Catalogue&, event::Event&)>& fill) {
-  const std::scoped_lock lock(mutex_);
-  event_.meters.clear();
-  event_.fields.clear();
-  if (!fill(door_->catalogue(), event_)) return;
-  payload_.clear();
-  door_->pass(event_, payload_);
-  producer_.offer(journal::RecordKind::kEvent, payload_);
-}
-
 Status Recorder::with_no_one_inside(const std::function<Status()>& change,
                                     const std::function<std::unique_ptr<guard::Door>()>& fresh) {
   const std::unique_lock alone(inside_);
@@ -65,6 +54,22 @@ Status Recorder::record_durably(std::string_view event_type,
   const auto position = journal_.append(journal::RecordKind::kEvent, payload);
   if (!position) return std::unexpected(position.error());
   return {};
+}
+
+Result<journal::Position> Recorder::record_event_durably(
+    const std::function<bool(const event::Catalogue&, event::Event&)>& fill) {
+  const std::shared_lock inside(inside_);
+  std::string payload;
+  {
+    const std::scoped_lock lock(mutex_);
+    event_.meters.clear();
+    event_.fields.clear();
+    if (!fill(door_->catalogue(), event_)) return fail(Code::kNotFound, "there is no such event");
+    payload_.clear();
+    door_->pass(event_, payload_);
+    payload = payload_;
+  }
+  return journal_.append(journal::RecordKind::kEvent, payload);
 }
 
 }  // namespace sightglass::app

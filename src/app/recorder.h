@@ -30,14 +30,16 @@ class Recorder {
   // Hands the event to the journal without waiting; full queues drop and count it there. `level` is
   // the event type's own.
   void record(std::string_view event_type, const std::vector<NamedValue>& fields);
-  // The same for an event that `fill` makes itself; nothing is recorded when it returns false.
-  void record_event(const std::function<bool(const event::Catalogue&, event::Event&)>& fill);
   // Runs `change` while nothing is between the door and the journal; when it succeeds, the door
   // becomes the one that `fresh` makes.
   Status with_no_one_inside(const std::function<Status()>& change,
                             const std::function<std::unique_ptr<guard::Door>()>& fresh);
   // As record(), but durable on return. Not for I/O workers.
   Status record_durably(std::string_view event_type, const std::vector<NamedValue>& fields);
+  // The same for an event that `fill` makes itself; its position. kNotFound when `fill` returns
+  // false.
+  Result<journal::Position> record_event_durably(
+      const std::function<bool(const event::Catalogue&, event::Event&)>& fill);
 
  private:
   void encode(std::string_view event_type, const std::vector<NamedValue>& fields);

@@ -78,6 +78,16 @@ Status Workers::while_all_wait(Nanos patience_ns, const std::function<Status()>&
   return done;
 }
 
+void Workers::finish_round(Nanos patience_ns) {
+  const auto meeting = std::make_shared<Meeting>();
+  meeting->over = true;  // nobody waits there but this thread
+  for (auto& loop : loops_) {
+    // What a round defers runs after what was posted to it: so the round after.
+    loop->post([loop = loop.get(), meeting] { loop->post([meeting] { meeting->come(); }); });
+  }
+  (void)meeting->all_here(loops_.size(), patience_ns);
+}
+
 std::size_t core_count() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;

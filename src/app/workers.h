@@ -26,6 +26,10 @@ class Workers {
   net::Loop& loop(std::size_t index) { return *loops_[index]; }
   std::vector<net::Loop*> loops();
 
+  // Waits until each loop has finished a whole round, and with it whatever it had begun before the
+  // call; for `patience_ns` at most. Not from a loop's thread.
+  void finish_round(Nanos patience_ns);
+
   // Runs `change` on this thread while every loop waits for its end. Not from a loop's thread.
   // Errors: kTimeout when not all loops came within `patience_ns` (one is stuck, or stopped);
   // `change` was not run then.

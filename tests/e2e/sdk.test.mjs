@@ -196,7 +196,7 @@ describe('SDKs', () => {
   test('a client that leaves in mid-stream is counted as gone, and its request ends', async () => {
     sent += 1;
     const stream = await openai.chat.completions.create({
-      model: 'gpt-4o-mini', stream: true, messages: user('sim: tokens=60 chunks=60 gap_ms=50\nlong story'),
+      model: 'gpt-4o-mini', stream: true, messages: user('sim: tokens=200 chunks=200 gap_ms=50\nlong story'), // so that it leaves before the end
     });
     let seen = 0;
     for await (const _ of stream) if (++seen === 4) break; // the SDK aborts the request

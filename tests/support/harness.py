@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -34,11 +35,15 @@ def equal(got, wanted, what):
         raise Failure(f"{what}: got {got!r}, wanted {wanted!r}")
 
 
-# Between two looks by the admin API, whose limit is a hundred requests a minute and address.
-ADMIN_PAUSE_S = 0.7
+# How long a test waits for what must come: it costs nothing where all is well, and a loaded machine may
+# stand still for many seconds.
+PATIENCE_S = 120
+# Between two looks by the admin API, whose limit is a hundred requests a minute and address: what a test
+# asks before and after its looks has room beside them.
+ADMIN_PAUSE_S = 1.0
 
 
-def wait_for(condition, what, seconds=20, pause_s=0.02):
+def wait_for(condition, what, seconds=PATIENCE_S, pause_s=0.02):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         value = condition()
@@ -46,6 +51,26 @@ def wait_for(condition, what, seconds=20, pause_s=0.02):
             return value
         time.sleep(pause_s)
     raise Failure(f"waited {seconds} s for {what}")
+
+
+def clear_of_midnight(seconds=180):
+    """For what is counted by the day, in UTC: not while one ends."""
+    left = 86_400 - time.time() % 86_400
+    if left < seconds:
+        time.sleep(left + 1)
+
+
+def under_way(look, send):
+    """Sends requests until `look` sees one in flight: where the machine stalls, a request may be over before
+    anybody looks. Gives its thread, what was seen, and where its answer will stand."""
+    while True:
+        got = {}
+        thread = threading.Thread(target=lambda into=got: into.update(answer=send()))
+        thread.start()
+        seen = wait_for(lambda: look() or not thread.is_alive(), "a request in flight")
+        if seen is not True:
+            return thread, seen, got
+        thread.join()
 
 
 def log_files(folder):
@@ -74,7 +99,7 @@ class Answer:
         return self.body.decode("utf-8", "replace")
 
 
-def ask(port, method, path, body=None, headers=None, timeout=20):
+def ask(port, method, path, body=None, headers=None, timeout=PATIENCE_S):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request(method, path, body, headers or {})
@@ -95,7 +120,8 @@ class Process:
         self.child = subprocess.Popen([str(a) for a in arguments], stdout=self.out, stderr=self.err,
                                       stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, cwd=folder)
 
-    def stop(self, seconds=40):
+    # A server drains for 30 s at most, and then gives each of its folds 15 s.
+    def stop(self, seconds=PATIENCE_S):
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
             try:
@@ -114,7 +140,12 @@ class Process:
         return self.child.poll() is None
 
     def errors(self):
-        return self.err_path.read_text(errors="replace")[-4000:]
+        """The end of what it said, for a failure's message."""
+        return self.said()[-4000:]
+
+    def said(self):
+        """Whole lines of its standard error."""
+        return self.err_path.read_bytes().rpartition(b"\n")[0].decode(errors="replace")
 
 
 class World:
@@ -157,10 +188,12 @@ logging:
 {extra}""")
         return path
 
-    def start_server(self, extra="", env=None, expect_death=False, seconds=20):
+    def start_server(self, extra="", env=None, expect_death=False, seconds=PATIENCE_S, below=()):
+        """`below`: a command that runs the server as its child's own process, such as `strace -D`."""
         port_file = self.folder / "server.port"
         port_file.unlink(missing_ok=True)
-        self.server = Process(self.folder, "server", [BINARY, "serve", "--config", self.config(extra)], env)
+        self.port = 0  # nobody's, until the new one is known
+        self.server = Process(self.folder, "server", [*below, BINARY, "serve", "--config", self.config(extra)], env)
         if expect_death:
             with contextlib.suppress(Failure):
                 self.port = int(self._wait_file(port_file, self.server))
@@ -170,16 +203,16 @@ logging:
 
     def _healthy(self):
         try:
-            return ask(self.port, "GET", "/health", timeout=2).status == 200
+            return ask(self.port, "GET", "/health").status == 200
         except OSError:
             if not self.server.running():
                 raise Failure(f"the server ended with {self.server.child.returncode}\n{self.server.errors()}") from None
             return False
 
-    def _wait_file(self, path, process, seconds=20):
+    def _wait_file(self, path, process, seconds=PATIENCE_S):
         def ready():
-            if path.exists() and path.read_text().strip():
-                return path.read_text().strip()
+            if lines := whole_lines(path):
+                return lines[0]
             if not process.running():
                 raise Failure(f"{process.name} ended with {process.child.returncode}\n{process.errors()}")
             return None
@@ -193,13 +226,13 @@ logging:
 
     # -- questions -------------------------------------------------------------------------------
 
-    def ask(self, method, path, body=None, headers=None, timeout=20):
+    def ask(self, method, path, body=None, headers=None, timeout=PATIENCE_S):
         return ask(self.port, method, path, body, headers, timeout)
 
     def admin(self, method, path, body=None, headers=None):
         return self.ask(method, path, body, {"Authorization": f"Bearer {ADMIN_KEY}", **(headers or {})})
 
-    def chat(self, prompt, key=CLIENT_KEY, headers=None, timeout=20, **fields):
+    def chat(self, prompt, key=CLIENT_KEY, headers=None, timeout=PATIENCE_S, **fields):
         body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": prompt}], **fields}
         return self.ask("POST", "/v1/chat/completions", json.dumps(body),
                         {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **(headers or {})}, timeout)
@@ -210,13 +243,16 @@ logging:
                         {"x-api-key": CLIENT_KEY, "anthropic-version": "2023-06-01", "Content-Type": "application/json",
                          **(headers or {})})
 
-    def command(self, *arguments, timeout=60, env=None):
+    def command(self, *arguments, timeout=300, env=None):
         return subprocess.run([str(BINARY), *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
                               cwd=self.folder, env={**os.environ, **(env or {})})
 
-    def reconcile(self):
-        done = self.command("reconcile", "--data", self.folder / "data", "--json", "--timeout", 30)
-        check(done.returncode == 0, f"reconcile ended with {done.returncode}: {done.stdout}{done.stderr}")
+    def reconcile(self, agree=True):
+        """Holds the witnesses against each other. What was answered before is then in every one of them: in the
+        series, the live totals, the store and the whole lines of the log."""
+        done = self.command("reconcile", "--data", self.folder / "data", "--json", "--timeout", PATIENCE_S)
+        check(done.returncode == 0 or (done.returncode == 1 and not agree),
+              f"reconcile ended with {done.returncode}: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
     def series(self):
@@ -238,12 +274,12 @@ logging:
         return ask(self.upstream, "GET", "/tally").json()["total"]
 
     def tally_lines(self):
-        return [json.loads(line) for line in (self.folder / "tally.jsonl").read_text().splitlines()]
+        return [json.loads(line) for line in whole_lines(self.folder / "tally.jsonl")]
 
     def parquet_totals(self):
         """What DuckDB's own npm package reads from the Parquet files: a witness that shares no code."""
         done = subprocess.run([str(NODE), str(ROOT / "tests/e2e/lib/witness.mjs"), str(self.folder / "data")],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=300)
         check(done.returncode == 0, f"witness.mjs: {done.stderr}")
         return json.loads(done.stdout)
 

@@ -17,7 +17,7 @@ GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden/administration
 
 def tool(*arguments, **more):
     """promtool or amtool; its output on failure is the message."""
-    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=120, **more)
+    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=600, **more)
     check(done.returncode == 0, f"{' '.join(map(str, arguments))}: {done.stdout}{done.stderr}")
     return done.stdout + done.stderr
 
@@ -29,17 +29,17 @@ class Prometheus:
         self.process = Process(folder, "prometheus", [
             "prometheus", f"--config.file={path}", f"--storage.tsdb.path={folder}/prometheus",
             "--web.listen-address=127.0.0.1:0", "--log.level=info"])
-        self.port = wait_for(lambda: port_of(self.process), "Prometheus' port", 60)
-        wait_for(self._ready, "Prometheus to be ready", 60)
+        self.port = wait_for(lambda: port_of(self.process), "Prometheus' port")
+        wait_for(self._ready, "Prometheus to be ready")
 
     def _ready(self):
         try:
-            return ask(self.port, "GET", "/-/ready", timeout=5).status == 200
+            return ask(self.port, "GET", "/-/ready").status == 200
         except OSError:
             return False
 
     def get(self, path, **parameters):
-        answer = ask(self.port, "GET", f"{path}?{urllib.parse.urlencode(parameters)}", timeout=60).json()
+        answer = ask(self.port, "GET", f"{path}?{urllib.parse.urlencode(parameters)}").json()
         check(answer["status"] == "success", f"{path} {parameters}: {answer}")
         return answer["data"]
 
@@ -56,7 +56,7 @@ class Prometheus:
                 for row in self.query(f"{selector}[{window}]", at)}
 
     def stop(self):
-        self.process.stop(60)
+        self.process.stop()
 
 
 def port_of(process):
@@ -94,10 +94,10 @@ class Alertmanager:
         self.process = Process(folder, "alertmanager", [
             "prometheus-alertmanager", f"--config.file={path}", f"--storage.path={folder}/alertmanager",
             "--web.listen-address=127.0.0.1:0", "--cluster.listen-address="])
-        self.port = wait_for(lambda: port_of(self.process), "Alertmanager's port", 60)
+        self.port = wait_for(lambda: port_of(self.process), "Alertmanager's port")
 
     def stop(self):
-        self.process.stop(60)
+        self.process.stop()
 
 
 # ---- PromQL of Prometheus 2.42 (promql/functions.go, quantile.go), written down once more ---------

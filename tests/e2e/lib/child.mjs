@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
 export const binary = process.env.SIGHTGLASS_BIN ?? '';
+// How long a test waits for what must come: nothing where all is well; a loaded machine may stand
+// still for many seconds.
+export const patienceMs = 120_000;
 
 export class Child {
   #process;
@@ -36,8 +39,8 @@ export class Child {
   async port(file) {
     return eventually(() => {
       if (!this.running) throw new Stop(`${this.args[0]} ended before it listened:\n${this.#stderr}`);
-      const text = readFileSync(file, 'utf8').trim();
-      if (!/^\d+$/.test(text)) throw new Error('no port yet');
+      const text = readFileSync(file, 'utf8');
+      if (!/^\d+\n$/.test(text)) throw new Error('no port yet');
       return Number(text);
     }, `the port file of ${this.args[0]}`);
   }
@@ -48,7 +51,7 @@ export class Child {
   }
 
   // Asks it to end; one that does not within the deadline is killed, and that is an error.
-  async stop(deadlineMs = 20_000) {
+  async stop(deadlineMs = patienceMs) {
     if (!this.running) return;
     this.#process.kill('SIGTERM');
     const late = setTimeout(() => this.#process.kill('SIGKILL'), deadlineMs);
@@ -64,7 +67,7 @@ export class Stop extends Error {}
 export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
 // Repeats `probe` until it neither throws nor yields undefined; then its value.
-export async function eventually(probe, what, deadlineMs = 20_000) {
+export async function eventually(probe, what, deadlineMs = patienceMs) {
   const end = Date.now() + deadlineMs;
   let last;
   do {

@@ -1,5 +1,6 @@
 // HTTP as bytes: what fetch would decode, merge or follow stays as it was sent.
 import http from 'node:http';
+import { patienceMs } from './child.mjs';
 
 // {status, headers, body: Buffer, text, broken}: `broken` when the connection ended too early.
 export function request(url, { method = 'GET', headers = {}, body } = {}) {
@@ -62,7 +63,7 @@ export class EventStream {
     else this.#frames.push(frame);
   }
 
-  next(deadlineMs = 20_000) {
+  next(deadlineMs = patienceMs) {
     const ready = this.#frames.shift();
     if (ready) return Promise.resolve(ready);
     return new Promise((resolve, reject) => {

@@ -1,8 +1,10 @@
 // A real browser, and a page whose connections, timers and troubles a test can count.
 import { chromium } from 'playwright-core';
+import { patienceMs } from './child.mjs';
 
 export function launch() {
   return chromium.launch({
+    timeout: patienceMs,
     executablePath: process.env.SIGHTGLASS_CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -42,6 +44,7 @@ export class Watched {
   static async open(browser, stack, { place = '/', headers = {}, storage = {}, ...options } = {}) {
     const watched = new Watched();
     watched.context = await browser.newContext({ viewport: { width: 1440, height: 900 }, extraHTTPHeaders: headers, ...options });
+    watched.context.setDefaultTimeout(patienceMs);
     watched.page = await watched.context.newPage();
     watched.errors = [];
     watched.foreign = [];

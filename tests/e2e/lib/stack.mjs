@@ -1,5 +1,7 @@
 // Simulated providers and a Sightglass server before them, in a folder of their own.
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Child, Stop, eventually } from './child.mjs';
@@ -8,6 +10,20 @@ import { request } from './http.mjs';
 
 export const adminKey = 'e2e-admin-key-0123456789';
 export const clientKey = 'sg_e2e_client_0123456789abcdef';
+
+async function lowPort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const probe = createServer();
+    const free = await new Promise((done) => {
+      probe.once('error', () => done(false)).listen(port, '127.0.0.1', () => done(true));
+    });
+    if (!free) continue;
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
+}
 
 export class Stack {
   // env: of the server; faults: the simulator's plan; yaml: further lines of the configuration;
@@ -52,7 +68,8 @@ export class Stack {
 
   #configure(yaml, clients) {
     const keys = (key) => (clients ? `, api_keys: ["${key}"]` : '');
-    // The first start takes any free port; the file then names it, so that a restart has the same.
+    // A restart has the same port. It lies below those that the system gives to others, so that nobody
+    // has it meanwhile.
     this.configuration = (port) => `listen: "127.0.0.1:${port}"
 port_file: ${this.file('server.port')}
 data: ${this.data}
@@ -71,7 +88,8 @@ ${yaml}
 
   async startServer() {
     rmSync(this.file('server.port'), { force: true });
-    writeFileSync(this.file('sightglass.yaml'), this.configuration(this.port ?? 0));
+    this.port ??= await lowPort();
+    writeFileSync(this.file('sightglass.yaml'), this.configuration(this.port));
     this.server = new Child(['serve', '--config', this.file('sightglass.yaml')], this.env);
     this.port = await this.server.port(this.file('server.port'));
     await eventually(async () => {
