@@ -16,7 +16,9 @@ LEAST = 80
 
 def parsers(source):
     found = re.search(r"^// Parser:((?: .+\n(?://)?)+)", source.read_text(), re.M)
-    parts = found.group(1).replace("//", " ").split() if found else []
+    if not found:
+        sys.exit(f"{source}: its head comment has no line `// Parser: …`")
+    parts = found.group(1).replace("//", " ").split()
     return [part.partition(":")[::2] for part in parts]
 
 
@@ -54,7 +56,7 @@ def main():
             if more[0] == 0:
                 sys.exit(f"{source}: no function of src/{path} matches '{word}'")
             lines, missed = lines + more[0], missed + more[1]
-        reached = 100 * (lines - missed) / lines if lines else 0
+        reached = 100 * (lines - missed) / lines
         print(f"{name:40} {reached:5.1f} % of {lines} lines", flush=True)
         if reached < LEAST:
             short.append(name)

@@ -1,6 +1,6 @@
 // Any bytes as the parameters of a query: refused with a sentence, or a plan within its bounds
-// whose parts mean the same when they are read again. Parser:
-// admin/query.cc:parse|range|word|duration|all_of|one_of|refuse store/typed_query.cc
+// whose parts mean the same when they are read again.
+// Parser: admin/query.cc:parse|range|word|duration|all_of|one_of|refuse store/typed_query.cc
 #include <cstdint>
 #include <cstdlib>
 #include <memory>

@@ -1,5 +1,5 @@
 // Hostile receipts and snapshots: decoding is safe, and what it accepts is written again equal.
-// Parser: ingest/receipt.cc ingest/id_window.cc
+// Parser: ingest/receipt.cc:decode_receipt|is_source ingest/id_window.cc:load|place|find
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -1,5 +1,6 @@
 // A trail of foreign bytes is judged without harm, and one that was judged intact has every line
-// bound to the one before. Parser: logs/audit_chain.cc
+// bound to the one before.
+// Parser: logs/audit_chain.cc:read_audit_link|hash|verify|Walk|take_number|each_line
 #include <cstdlib>
 #include <string>
 

@@ -1,6 +1,6 @@
 // Any bytes as a roll-up file: refused, or cells that are written as bytes that read back the same.
 // The checksum is made right first, so that what lies behind it is reached.
-// Parser: store/rollup.cc:decode_rollup store/log_histogram.cc:load
+// Parser: store/rollup.cc:decode_rollup store/latency_sketch.cc:load
 #include <cstdlib>
 #include <string>
 
