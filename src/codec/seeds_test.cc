@@ -249,8 +249,8 @@ TEST_F(SeedsTest, EveryActivityLineIsReadWhole) {
         "[METRIC] [user@example.com] error error_type=rate_limit",
         "[METRIC] [user@example.com] llm_call model=gpt-4 message_count=5 tool_count=2",
         "[METRIC] [user@example.com] tool_error tool_name=file_reader",
-        "[METRIC] [user@example.com] file_stored file_size=2048 content_type=image/png "
-        "category=uploads"}) {
+        ("[METRIC] [user@example.com] file_stored file_size=2048 content_type=image/png "
+         "category=uploads")}) {
     ASSERT_EQ(b.line(line), Verdict::kAccepted) << line;
     EXPECT_NE(b.type(), "_other") << line;
     EXPECT_EQ(b.notes.unknown_fields, 0u) << line;

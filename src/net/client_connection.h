@@ -95,6 +95,7 @@ class ClientConnection final : public IoHandler {
   void read_answer();
   bool take_answer();  // false when the call or the connection is over
   bool take_head();
+  std::string_view gather();
   bool take_body();
   bool report();
   void finish();

@@ -45,6 +45,23 @@ TEST_F(ClientFlowTest, AnswersAreTheSameHoweverTheyAreSplit) {
   hang_up();
 }
 
+TEST_F(ClientFlowTest, TheChunksOfOneReadComeAsOnePiece) {
+  serve({[&](ScriptedPeer& peer) {
+    peer.read_request();
+    peer.send(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "2\r\nab\r\n1;x=y\r\nc\r\n3\r\ndef\r\n0\r\n\r\n");
+  }});
+  Told told([this] { loop_->stop(); });
+  int pieces = 0;
+  told.at_body = [&] { ++pieces; };
+  client().send(origin(), get(), &told);
+  loop_->run();
+  EXPECT_EQ(told.body, "abcdef");
+  EXPECT_EQ(pieces, 1);
+  hang_up();
+}
+
 TEST_F(ClientFlowTest, CarriesLargeAnswersWhole) {
   const std::string large(8 << 20, 'y');
   serve({[&](ScriptedPeer& peer) {
