@@ -154,6 +154,7 @@ class Proxy {
     done.get_future().wait();
   }
   std::uint16_t port() const { return server_.port(); }
+  std::size_t connections() { return server_->connections(); }
   Gateway& gateway() { return *gateway_; }
   KeptRecords& records() { return records_; }
   live::Requests& live() { return requests_; }

@@ -363,17 +363,19 @@ TEST(Proxy, TriesAgainWhereNothingWasSentAndSaysSo) {
 }
 
 TEST(Proxy, CutsTheClientsStreamWhereTheProvidersBroke) {
-  ScriptedServer provider({[](ScriptedPeer& peer) {
+  std::promise<void> begun;
+  ScriptedServer provider({[&](ScriptedPeer& peer) {
     peer.read_request();
     peer.send(stream_head() +
               chunk("data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n"));
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    begun.get_future().wait();  // a reset would take what was not read along
     peer.reset();
   }});
   Proxy proxy(config_for(provider.port()));
   TestClient client(proxy.port());
   client.send(post("/v1/chat/completions", kChatStream, kOwnKey));
   EXPECT_TRUE(client.wait_for("content"));
+  begun.set_value();
   EXPECT_TRUE(client.at_end());
   EXPECT_EQ(client.received().find("0\r\n\r\n"), std::string::npos);
   const auto told = proxy.records().terminals(1)[0];
@@ -402,7 +404,7 @@ TEST(Proxy, ReadsOnForTheUsageWhenTheClientHasLeft) {
   client.send(post("/v1/chat/completions", kChatStream, kOwnKey));
   EXPECT_TRUE(client.wait_for("content"));
   client.reset();
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_TRUE(http::eventually([&] { return proxy.connections() == 0; }));
   client_left.set_value();
   const auto told = proxy.records().terminals(1)[0];
   EXPECT_EQ(told.event, "client_disconnected");
@@ -431,7 +433,7 @@ TEST(Proxy, FlagsUsageAsPartialWhereReadingOnWouldCostTooMuch) {
   client.send(post("/v1/messages", R"({"model":"claude-opus-5","stream":true})", kOwnKey));
   EXPECT_TRUE(client.wait_for("message_start"));
   client.reset();
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_TRUE(http::eventually([&] { return proxy.connections() == 0; }));
   client_left.set_value();
   const auto told = proxy.records().terminals(1)[0];
   EXPECT_EQ(told["usage_state"], "partial");

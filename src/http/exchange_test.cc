@@ -283,6 +283,7 @@ TEST(Exchange, ASlowReaderIsToldOfAndNothingIsLost) {
   options.limits.write_buffer_bytes = 64 << 10;
   constexpr std::size_t kTotal = 64 << 20;
   const std::string block(16 << 10, 'b');
+  std::atomic<bool> filled = false;
   const auto fill = [&](Exchange& exchange) {
     while (exchange.writable() && exchange.bytes_written() < kTotal) exchange.write(block);
     if (exchange.bytes_written() == kTotal) exchange.end();
@@ -294,12 +295,13 @@ TEST(Exchange, ASlowReaderIsToldOfAndNothingIsLost) {
                                       exchange.start(kOk, kTotal);
                                       fill(exchange);
                                       EXPECT_FALSE(exchange.writable());
+                                      filled = true;
                                     },
                                     {}, fill))},
                     std::move(options));
   TestClient client(server.port());
   client.send(get("/"));
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_TRUE(eventually([&] { return filled.load(); }));
   EXPECT_EQ(client.answer().body.size(), kTotal);
   EXPECT_GT(seen.writable, 0);
 }
@@ -332,8 +334,14 @@ TEST(Exchange, AReaderThatStopsIsGivenUp) {
                                            exchange.respond(plain(std::string(32 << 20, 'x')));
                                          }))},
                     std::move(options));
-  TestClient client(server.port());
-  client.send(get("/"));
+  // Again where this thread was so slow that its connection had been idle for too long.
+  std::vector<std::unique_ptr<TestClient>> clients;
+  while (seen.requests == 0) {
+    clients.push_back(std::make_unique<TestClient>(server.port()));
+    clients.back()->send(get("/"));
+    pollfd closed{clients.back()->fd(), POLLRDHUP, 0};
+    ASSERT_TRUE(eventually([&] { return seen.requests > 0 || poll(&closed, 1, 0) == 1; }));
+  }
   EXPECT_TRUE(eventually([&] { return seen.gone == 1; }));
   EXPECT_EQ(server.rejections("write_timeout"), 1);
 }

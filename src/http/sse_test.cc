@@ -93,6 +93,9 @@ TEST(Broadcast, ASlowViewerSkipsToTheNewestAndNothingPilesUp) {
     auto frame = sse_frame("update", std::to_string(i) + filler);
     frames.push_back(frame);
     s.channel->publish(std::move(frame));
+    if (i == 0) {
+      ASSERT_TRUE(slow.wait_for("data: 0x"));  // and then it reads no more
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   EXPECT_TRUE(eventually([&] {

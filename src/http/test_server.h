@@ -74,7 +74,7 @@ class TestClient {
   }
 
   // Reads what comes, up to the wait; false at the end or when nothing came.
-  bool receive_some(int wait_ms = 10'000) {
+  bool receive_some(int wait_ms = 120'000) {
     pollfd waiting{fd_, POLLIN, 0};
     if (poll(&waiting, 1, wait_ms) <= 0) return false;
     char buffer[65536];
@@ -86,7 +86,7 @@ class TestClient {
     received_.append(buffer, static_cast<std::size_t>(n));
     return true;
   }
-  bool wait_for(std::string_view text, int wait_ms = 10'000) {
+  bool wait_for(std::string_view text, int wait_ms = 120'000) {
     while (received_.find(text) == std::string::npos) {
       if (!receive_some(wait_ms)) return false;
     }
@@ -243,14 +243,14 @@ class TestServer {
   std::vector<std::thread> threads_;
 };
 
-// Waits for what another thread brings about; false after ten seconds.
+// Waits for what another thread brings about; false after two minutes.
 template <typename Condition>
 bool eventually(Condition condition) {
-  for (int i = 0; i < 10'000; ++i) {
+  for (int i = 0; i < 120'000; ++i) {
     if (condition()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  return false;
+  return condition();
 }
 
 inline Route open_route(std::string method, std::string pattern, HandlerFactory make,

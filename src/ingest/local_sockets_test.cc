@@ -44,12 +44,12 @@ class Recorder {
   // Waits for so many lines; what came.
   std::vector<std::string> wait_lines(std::size_t count) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return lines_.size() >= count; });
+    changed_.wait_for(lock, std::chrono::seconds(120), [&] { return lines_.size() >= count; });
     return lines_;
   }
   void wait_entered() {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return entered_; });
+    changed_.wait_for(lock, std::chrono::seconds(120), [&] { return entered_; });
   }
   void shut() {
     const std::scoped_lock lock(mutex_);

@@ -295,7 +295,7 @@ TEST(FoldRunner, FollowsTheWriterOnItsOwnThread) {
   ASSERT_TRUE(runner->load());
   runner->start();
   bench.append(*journal, 50);
-  EXPECT_EQ(runner->wait_position(50, 5 * kSecond), 50u);
+  EXPECT_EQ(runner->wait_position(50, kPatience), 50u);
   EXPECT_TRUE(eventually([&] { return fold.idles_ > 50; }));  // also while nothing comes
   ASSERT_TRUE(runner->stop());
   EXPECT_EQ(fold.events(), 50u);
@@ -311,7 +311,7 @@ TEST(FoldRunner, RestsOnlyWhileRecordsKeepComingAndAStopEndsTheRest) {
   runner->start();
   EXPECT_TRUE(eventually([&] { return fold.idles_ > 0; }));  // waits for a first record
   bench.append(*journal, 1);
-  EXPECT_EQ(runner->wait_position(1, 60 * kSecond), 1u);
+  EXPECT_EQ(runner->wait_position(1, kPatience), 1u);
   bench.append(*journal, 20);
   ASSERT_TRUE(runner->stop());
   EXPECT_EQ(fold.events(), 21u);
@@ -358,7 +358,7 @@ TEST(FoldRunner, CutsTheJournalBehindTheOlderSnapshotOnly) {
   runner->start();
   for (int round = 0; round < 40; ++round) {
     bench.append(*journal, 20);
-    ASSERT_EQ(runner->wait_position(journal->committed(), 5 * kSecond), journal->committed());
+    ASSERT_EQ(runner->wait_position(journal->committed(), kPatience), journal->committed());
     ASSERT_LE(journal->segments().front().first, runner->durable() + 1);
     ASSERT_LE(runner->durable(), runner->position());
   }
@@ -391,7 +391,7 @@ TEST(FoldRunner, RefusesToStartWithoutAReadableSnapshotAndSaysTheChoices) {
     ASSERT_TRUE(runner->load());
     runner->start();
     bench.append(*journal, 300);
-    runner->wait_position(300, 5 * kSecond);
+    runner->wait_position(300, kPatience);
     ASSERT_TRUE(eventually([&] { return journal->segments().front().first > 1; }));
     ASSERT_TRUE(runner->stop());
   }
@@ -480,7 +480,7 @@ TEST(FoldRunner, PublishesTheTotalsOfEveryFoldAsTheyPassABarrier) {
   bench.append(*journal, 5);
   const auto barrier = journal->append(RecordKind::kBarrier, encode_barrier(7)).value();
   bench.append(*journal, 5);
-  runner->wait_position(barrier + 5, 5 * kSecond);
+  runner->wait_position(barrier + 5, kPatience);
   ASSERT_TRUE(runner->barrier_totals("one", 7).has_value());
   EXPECT_EQ(runner->barrier_totals("one", 7)->requests, 5u);
   EXPECT_EQ(runner->barrier_totals("two", 7), runner->barrier_totals("one", 7));
@@ -491,7 +491,7 @@ TEST(FoldRunner, PublishesTheTotalsOfEveryFoldAsTheyPassABarrier) {
   for (int i = 0; i < 64; ++i) {
     ASSERT_TRUE(journal->append(RecordKind::kBarrier, encode_barrier(100 + i)));
   }
-  runner->wait_position(journal->committed(), 5 * kSecond);
+  runner->wait_position(journal->committed(), kPatience);
   EXPECT_EQ(runner->barrier_totals("one", 7), std::nullopt);
 }
 
@@ -510,7 +510,7 @@ TEST(FoldRunner, MovesAnOptionalFoldAheadWhenItLagsTooFarAndCountsTheGap) {
     return bench.metric("sightglass_fold_skipped_records_total", {{"fold", "sum"}}) > 0;
   }));
   fold.slow_ns_ = 0;
-  EXPECT_EQ(runner->wait_position(1500, 5 * kSecond), 1500u);
+  EXPECT_EQ(runner->wait_position(1500, kPatience), 1500u);
   ASSERT_TRUE(runner->stop());
   const auto skipped = bench.metric("sightglass_fold_skipped_records_total", {{"fold", "sum"}});
   EXPECT_EQ(static_cast<double>(fold.events()) + skipped, 1500);
@@ -526,7 +526,7 @@ TEST(FoldRunner, ARequiredFoldIsNeverMovedAhead) {
   fold.slow_ns_ = kMillisecond / 4;
   runner->start();
   bench.append(*journal, 500);
-  EXPECT_EQ(runner->wait_position(500, 20 * kSecond), 500u);
+  EXPECT_EQ(runner->wait_position(500, kPatience), 500u);
   ASSERT_TRUE(runner->stop());
   EXPECT_EQ(fold.events(), 500u);
 }
@@ -567,13 +567,13 @@ TEST(FoldRunner, AFailedSnapshotKeepsTheJournalAndIsTriedAgain) {
   });
   runner->start();
   bench.append(*journal, 100);
-  runner->wait_position(100, 5 * kSecond);
+  runner->wait_position(100, kPatience);
   EXPECT_EQ(runner->durable(), 0u);
   EXPECT_EQ(journal->segments().front().first, 1u);
   EXPECT_GT(bench.metric("sightglass_snapshot_failures_total", {{"fold", "sum"}}), 1);
   bench.fs.set_fault(nullptr);
   bench.append(*journal, 200);
-  runner->wait_position(300, 5 * kSecond);
+  runner->wait_position(300, kPatience);
   EXPECT_TRUE(eventually([&] { return runner->durable() > 0; }));
   ASSERT_TRUE(runner->stop());
 }
@@ -598,7 +598,7 @@ TEST(FoldRunner, TheJournalIsNotStuckAtASmallBound) {
     ASSERT_TRUE(done);
     ASSERT_LE(journal->bytes_on_disk(), 64'000u);
   }
-  runner->wait_position(journal->committed(), 5 * kSecond);
+  runner->wait_position(journal->committed(), kPatience);
   ASSERT_TRUE(runner->stop());
   EXPECT_EQ(fold.events(), 3000u);
 }

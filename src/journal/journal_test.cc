@@ -71,7 +71,7 @@ TEST(Journal, WakesForASingleOfferAndNeverMissesOne) {
   auto& producer = journal->add_producer(4096);
   for (Position i = 1; i <= 500; ++i) {
     ASSERT_TRUE(producer.offer(RecordKind::kEvent, "x"));
-    ASSERT_GE(journal->wait_committed(i - 1, 5 * kSecond), i);
+    ASSERT_GE(journal->wait_committed(i - 1, kPatience), i);
   }
 }
 
@@ -83,7 +83,7 @@ TEST(Journal, HoldsABatchOpenForItsDelayUnlessSomebodyWaits) {
   ASSERT_TRUE(producer.offer(RecordKind::kEvent, "a"));
   EXPECT_EQ(journal->wait_committed(0, 30 * kMillisecond), 0u);  // the clock stands
   bench.clock.advance(6 * kMillisecond);
-  EXPECT_EQ(journal->wait_committed(0, 5 * kSecond), 1u);
+  EXPECT_EQ(journal->wait_committed(0, kPatience), 1u);
   ASSERT_TRUE(producer.offer(RecordKind::kEvent, "b"));
   EXPECT_TRUE(journal->append(RecordKind::kEvent, "c"));
   EXPECT_EQ(bench.read(journal.get()).payloads(), (std::vector<std::string>{"a", "b", "c"}));
@@ -97,7 +97,7 @@ TEST(Journal, CutsABatchEarlyWhenARingIsHalfFull) {
   auto& producer = journal->add_producer(1 << 16);
   for (int i = 0; i < 40; ++i)
     ASSERT_TRUE(producer.offer(RecordKind::kEvent, std::string(1000, 'x')));
-  EXPECT_GE(journal->wait_committed(0, 5 * kSecond), 30u);
+  EXPECT_GE(journal->wait_committed(0, kPatience), 30u);
 }
 
 TEST(Journal, SyncsEachBatchBeforeItIsReportedAndEachSegmentBeforeItsFirstBatch) {
@@ -165,9 +165,9 @@ TEST(Journal, TicksAfterASecondOfSilence) {
   auto journal = bench.open();
   ASSERT_TRUE(journal->append(RecordKind::kEvent, "a"));
   bench.clock.advance(kSecond);
-  EXPECT_EQ(journal->wait_committed(1, 5 * kSecond), 2u);
+  EXPECT_EQ(journal->wait_committed(1, kPatience), 2u);
   bench.clock.advance(kSecond);
-  EXPECT_EQ(journal->wait_committed(2, 5 * kSecond), 3u);
+  EXPECT_EQ(journal->wait_committed(2, kPatience), 3u);
   EXPECT_EQ(bench.read(journal.get()).payloads(RecordKind::kTick).size(), 2u);
 }
 
@@ -594,7 +594,7 @@ TEST(Journal, AnswersUnavailableOnceClosed) {
   auto journal = bench.open();
   ASSERT_TRUE(journal->close());
   EXPECT_EQ(journal->append(RecordKind::kEvent, "x").error().code, Code::kUnavailable);
-  EXPECT_EQ(journal->wait_committed(0, 5 * kSecond), 0u);
+  EXPECT_EQ(journal->wait_committed(0, kPatience), 0u);
   EXPECT_TRUE(journal->close());
 }
 

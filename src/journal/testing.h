@@ -69,10 +69,12 @@ inline std::string done_event(const event::Catalogue& catalogue, std::string_vie
   return out;
 }
 
-// Waits for what another thread brings about; five seconds are long for all of it.
+// How long tests wait for what another thread brings about: a loaded machine may stand still.
+constexpr Nanos kPatience = 120 * kSecond;
+
 template <typename Condition>
 bool eventually(Condition&& condition) {
-  for (int i = 0; i < 5000; ++i) {
+  for (int i = 0; i < 120'000; ++i) {
     if (condition()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

@@ -78,9 +78,12 @@ struct Timeouts {
   Nanos connect_ns = 10 * kSecond;
   Nanos head_ns = 600 * kSecond;  // from sent to the answer's head
   Nanos idle_ns = 300 * kSecond;  // between two reads of the body
+  // A failure this long after the request was sent is the peer's answer to it rather than news of a
+  // connection that had been closed before; sending again could do the work twice.
+  Nanos again_ns = kSecond;
 };
 
-// Threads: one loop's. A request that fails within a second on a reused connection before any byte
+// Threads: one loop's. A request that fails within again_ns on a reused connection before any byte
 // of an answer is sent again once on a new one (the peer closed while idle), unless its body was
 // streamed. A connection is not reused after an answer that came before the request was written,
 // with bytes behind it, or with `Connection: close`; an idle one that hears anything is dropped.

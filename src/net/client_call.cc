@@ -25,10 +25,6 @@ bool says_chunked(std::string_view head) {
   return false;
 }
 
-// A failure this long after the request was sent is the peer's answer to it rather than news of a
-// connection that had been closed before; sending again could do the work twice.
-constexpr Nanos kRetryWindowNs = kSecond;
-
 }  // namespace
 
 void ClientCall::begin(Client::Request asked, CallHandler* owner, ClientPool* to) {
@@ -65,9 +61,9 @@ void ClientCall::take(std::size_t bytes) {
   }
 }
 
-bool ClientCall::retry_allowed(Nanos now_ns) const {
+bool ClientCall::retry_allowed(Nanos now_ns, Nanos window_ns) const {
   return reused && !retried && !response_started && !request.streamed &&
-         now_ns - started_ns <= kRetryWindowNs;
+         now_ns - started_ns <= window_ns;
 }
 
 void ClientCall::cancel() {

@@ -365,7 +365,7 @@ void ClientConnection::on_timer() {
 
 void ClientConnection::lost(CallError error) {
   auto* call = call_;
-  if (!call->retry_allowed(loop_.now_ns())) return fail(error);
+  if (!call->retry_allowed(loop_.now_ns(), core_.options.timeouts.again_ns)) return fail(error);
   close();
   core_.retried.add();
   call->retried = true;

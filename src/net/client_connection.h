@@ -36,7 +36,7 @@ class ClientCall final : public Call {
   void rewind();  // everything is to be written once more
   void take(std::size_t bytes);
   bool all_written() const { return next_part == parts.size() && body_finished; }
-  bool retry_allowed(Nanos now_ns) const;
+  bool retry_allowed(Nanos now_ns, Nanos window_ns) const;
 
   Client::Request request;
   CallHandler* handler = nullptr;

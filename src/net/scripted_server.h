@@ -84,7 +84,7 @@ class ScriptedPeer {
  private:
   bool wait(short events) const {
     pollfd one{stream_->fd(), events, 0};
-    return poll(&one, 1, 10'000) == 1;
+    return poll(&one, 1, 120'000) == 1;
   }
   bool receive_more() {
     char buffer[4096];

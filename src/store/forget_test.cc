@@ -58,7 +58,10 @@ class ForgetTest : public testing::Test {
   }
 
   TestFolder folder_;
-  Options options_{.directory = folder_.path() + "/store", .gateway = "gw-1", .seal_rows = 1000};
+  Options options_{.directory = folder_.path() + "/store",
+                   .gateway = "gw-1",
+                   .seal_rows = 1000,
+                   .query_limit_ns = 3'600 * kSecond};
   PosixFileSystem fs_;
   SystemClock clock_;
   Telemetry telemetry_;

@@ -79,7 +79,7 @@ class RebuildTest : public testing::Test {
   }
   template <typename Done>
   void wait_until(Done done) {
-    for (int i = 0; i < 1200 && !done(); ++i) {
+    for (int i = 0; i < 6000 && !done(); ++i) {
       clock_.advance(61 * kSecond);
       std::this_thread::sleep_for(std::chrono::milliseconds(25));
     }

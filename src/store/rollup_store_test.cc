@@ -71,7 +71,7 @@ class RollupStoreTest : public testing::Test {
   template <typename Done>
   void wait_until(Nanos accept_ns, Done done) {
     store_->idle(accept_ns);
-    for (int i = 0; i < 1200 && !done(); ++i) {
+    for (int i = 0; i < 6000 && !done(); ++i) {
       clock_.advance(61 * kSecond);
       std::this_thread::sleep_for(std::chrono::milliseconds(25));
     }

@@ -336,7 +336,7 @@ TEST_F(StoreTest, RetentionDropsWholeFilesAndKeepsTheirTotals) {
   const auto files = store->health().files;
   ASSERT_GE(files, 1u);
   store->idle(rows.back().time_ns + 2 * 3600 * kSecond);
-  for (int i = 0; i < 1200 && !folder_.list("store/parquet").empty(); ++i) {
+  for (int i = 0; i < 6000 && !folder_.list("store/parquet").empty(); ++i) {
     clock_.advance(61 * kSecond);
     (void)store->seal_now();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -357,7 +357,7 @@ TEST_F(StoreTest, ManySmallFilesBecomeOneWithTheSameRows) {
     ASSERT_TRUE(store->seal_now().has_value());
   }
   ASSERT_GE(folder_.list("store/parquet").size(), 16u);
-  for (int i = 0; i < 2400 && folder_.list("store/parquet").size() > 2; ++i) {
+  for (int i = 0; i < 6000 && folder_.list("store/parquet").size() > 2; ++i) {
     clock_.advance(61 * kSecond);
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
@@ -407,7 +407,7 @@ TEST_F(StoreTest, AFileDamagedWhileItRunsIsFoundByTheQueryThatMeetsIt) {
   ASSERT_FALSE(hurt.has_value());
   EXPECT_EQ(hurt.error().code, Code::kCorrupt);
   Result<Aggregate> got = hurt;
-  for (int i = 0; i < 200 && !got; ++i) {
+  for (int i = 0; i < 6000 && !got; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     got = store->queries().aggregate(kEver, {});
   }
