@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import sys
+import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -113,11 +114,14 @@ def test_old_rows_are_archived_and_go_and_their_sums_stay():
         w.start_server(SEALS)
         traffic(w)
         wanted = all_events(w)
-        before = w.admin("GET", "/admin/v1/metrics/global").json()
+        wait_for(lambda: len(lines(w)) >= len(wanted), "every row to be sealed", 60)
+        time.sleep(2)  # so that all of them are older than a second by the time of one more
+        w.chat("sim: tokens=1\none more")
         totals = w.reconcile()["witnesses"]["store"]
+        before = w.admin("GET", "/admin/v1/metrics/global").json()
         equal(w.stop(), 0, "stop")
         export(w, "--format", "parquet", "--output", w.folder / "archive.parquet")
-        # Housekeeping begins with the start; what is older than a second by then goes.
+        # Housekeeping begins with the start.
         w.start_simulator()
         w.start_server("store: {seal_age: 1s, retention: 1s}\n")
 
@@ -126,8 +130,8 @@ def test_old_rows_are_archived_and_go_and_their_sums_stay():
             return all(event["seq"] > wanted[-1]["seq"] for event in all_events(w))
         wait_for(gone, "the old rows to go", 180, 4 * ADMIN_PAUSE_S)
         more = w.tally()["requests"]
-        after = w.admin("GET", "/admin/v1/metrics/global").json()
-        equal(after["total_requests"], before["total_requests"] + more, "requests")
+        after = wait_for(lambda: (lambda got: got if got["total_requests"] == before["total_requests"] + more else None)(
+            w.admin("GET", "/admin/v1/metrics/global").json()), "every request to count", 20, ADMIN_PAUSE_S)
         check(after["total_cost"] >= before["total_cost"] and after["total_tokens"] > before["total_tokens"], f"{before} and {after}")
         got = parquet_totals(w, w.folder / "archive.parquet")
         equal((got["requests"], got["output_tokens"], got["cost_nanousd"]),

@@ -150,7 +150,9 @@ TEST_F(DuckDb, AStatementThatFitsIsNotRefusedBecauseAnotherRuns) {
     for (int i = 0; i < 20; ++i) {
       const auto rows = connection->query(sql);
       ++(rows ? done : refused);
-      if (rows) EXPECT_EQ(rows->integer(0, 0), 2'500'000);
+      if (rows) {
+        EXPECT_EQ(rows->integer(0, 0), 2'500'000);
+      }
     }
   };
   std::vector<std::thread> threads;
