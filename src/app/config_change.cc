@@ -136,7 +136,7 @@ Status refuse_new_references(const YAML::Node& changed, const YAML::Node& file) 
 std::string origin_of(const YAML::Node& provider) {
   const auto node = child(provider, "base_url");
   if (!node.IsDefined() || !node.IsScalar()) return {};
-  const std::string url = node.Scalar();
+  const std::string& url = node.Scalar();
   const auto scheme = url.find("://");
   if (scheme == std::string::npos) return url;
   return to_lower(url.substr(0, url.find_first_of("/?#", scheme + 3)));
