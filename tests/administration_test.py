@@ -170,7 +170,9 @@ def test_one_series_by_its_name():
 PRINTED = {("get", path) for prefix in ("", "/api") for path in (
     prefix + "/admin/v1/metrics", prefix + "/admin/v1/metrics/global", prefix + "/admin/v1/metrics/clients/{client_id}",
     prefix + "/admin/v1/metrics/providers/{provider_id}", prefix + "/admin/v1/health", prefix + "/admin/v1/stats")
-} | {("get", "/health"), ("get", "/metrics"), ("post", "/api/login"), ("post", "/admin/v1/clients"),
+} | {("post", prefix + "/admin/v1/config") for prefix in ("", "/api")} | {
+     ("put", prefix + "/admin/v1/config/policy") for prefix in ("", "/api")} | {
+     ("get", "/health"), ("get", "/metrics"), ("post", "/api/login"), ("post", "/admin/v1/clients"),
      ("delete", "/admin/v1/clients/{client_id}"), ("delete", "/metrics/active-requests/{request_id}")}
 VALUES = {"client_id": "app", "provider_id": "openai", "id": "openai", "rest": "models", "name": "coo_llm_requests_total",
           "pack": "morpheus"}

@@ -3,12 +3,14 @@
 token; a backup or restore that was killed leaves nothing that looks whole."""
 import json
 import pathlib
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.harness import PATIENCE_S, check, equal, run, wait_for, world  # noqa: E402
+from support.harness import BINARY, PATIENCE_S, check, equal, run, wait_for, world  # noqa: E402
 
 # Small seals and segments, so that files come, go and are cut while they are copied.
 BUSY = "store: {seal_age: 1s, seal_rows: 20}\njournal: {segment_bytes: 64KiB, snapshot_bytes: 64KiB}\n"
@@ -98,6 +100,47 @@ def test_a_kill_leaves_nothing_that_looks_whole_and_it_can_be_repeated():
         equal(w.stop(), 0, "stop")
 
 
+def test_a_full_disk_leaves_no_backup_and_it_can_be_repeated():
+    """The kernel answers the n-th write with ENOSPC: of the history, the control database, the journal."""
+    with world() as w:
+        w.start_simulator()
+        w.start_server(BUSY)
+        for i in range(20):
+            w.chat("sim: tokens=3\nwords")
+        w.admin("POST", "/admin/v1/clients", json.dumps({"client_id": "one"}))
+        wait_for(lambda: ".parquet" in (w.folder / "data/store/manifest.json").read_text(), "a sealed file", 60)
+        before = totals(w)
+        backup = w.folder / "backup"
+
+        def backed_up(calls, when):
+            trace = w.folder / "trace"
+            words = ["strace", "-f", "-qq", "-o", trace, "-e", f"trace={calls}", "-e", f"inject={calls}:error=ENOSPC:when={when}"]
+            done = subprocess.run([*map(str, words), str(BINARY), "backup", str(backup), "--data", str(w.folder / "data")],
+                                  capture_output=True, text=True, timeout=120)
+            return done, trace.read_text().count("INJECTED")
+        hits = 0
+        # Its own message is a write, too: none is injected after the first.
+        for calls, whens in (("write", (1, 2, 3, 6, 12, 20)), ("pwrite64", (1, 2)), ("fdatasync", (1, 4, 9)), ("fsync", (1, 2))):
+            for when in whens:
+                done, injected = backed_up(calls, when)
+                if injected == 0:
+                    equal(done.returncode, 0, f"{calls} {when}: {done.stderr}")
+                    shutil.rmtree(backup)
+                    continue
+                hits += 1
+                equal(done.returncode, 2, f"{calls} {when}: {done.stdout}{done.stderr}")
+                check(len(done.stderr) > 20, f"{calls} {when}: nothing is said")
+                check(not backup.exists(), f"{calls} {when}: the name is there")
+                equal([path.name for path in w.folder.glob("*.partial")], [], f"{calls} {when}: what fills the disk is left")
+        check(hits >= 6, f"only {hits} failures")
+        equal(totals(w), before, "the running server")
+        equal(w.command("backup", backup, "--data", w.folder / "data").returncode, 0, "backup")
+        restored(w, backup)
+        equal(totals(w), before, "the totals")
+        equal([c["id"] for c in w.admin("GET", "/admin/v1/clients/list").json()["clients"]], ["app", "one"], "the clients")
+        equal(w.stop(), 0, "stop")
+
+
 def test_what_cannot_be_backed_up_or_restored_is_said():
     with world() as w:
         w.start_simulator()
@@ -135,4 +178,4 @@ def test_what_cannot_be_backed_up_or_restored_is_said():
 if __name__ == "__main__":
     run(test_a_backup_of_a_running_server_holds_all_that_was_recorded_before_it,
         test_a_kill_leaves_nothing_that_looks_whole_and_it_can_be_repeated,
-        test_what_cannot_be_backed_up_or_restored_is_said)
+        test_a_full_disk_leaves_no_backup_and_it_can_be_repeated, test_what_cannot_be_backed_up_or_restored_is_said)

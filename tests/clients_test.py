@@ -5,6 +5,7 @@ import concurrent.futures
 import http.client
 import json
 import pathlib
+import re
 import sys
 import threading
 import time
@@ -170,6 +171,10 @@ def test_of_a_thousand_parallel_requests_a_hundred_pass():
         equal(one.headers["x-ratelimit-limit-requests"], "100", "the limit")
         check(1 <= int(one.headers["retry-after"]) <= 61, one.headers["retry-after"])
         wait_for(lambda: w.sum_of("coo_llm_rate_limits_total") == len(refused), "the refused requests' count")
+        # S4-M06: by the label `key` alone, one for each rejected request.
+        hits = {name: value for name, value in w.series().items() if name.startswith("coo_llm_rate_limits_total")}
+        check(all(re.fullmatch(r'coo_llm_rate_limits_total\{key="[^"]+"\}', name) for name in hits), f"labels: {hits}")
+        equal(sum(hits.values()), len(refused), "hits by key")
         equal(sum(v for k, v in w.series().items() if k.startswith("sightglass_requests_total") and 'outcome="rejected"' in k),
               len(refused), "one terminal each")
         # The minute goes on after a restart.
@@ -216,8 +221,9 @@ def test_a_budget_is_used_to_99_percent_never_passed_and_survives_kill_9():
         equal(w.chat("hello").status, 200, "another client")
         shown = w.admin("GET", "/admin/v1/clients/spender").json()
         check(abs(shown["spent"]["usd_today"] - cost) < 1e-9, f"{shown['spent']} beside {cost}")
-        # S4-D04, S4-D05
+        # S4-D01, S4-D04, S4-D05
         health = w.admin("GET", "/admin/v1/health/clients/spender").json()
+        check({"usage", "errors", "cost", "providers"} <= set(health), f"the four parts: {list(health)}")
         equal(health["flags"], ["cost_overrun"], "the flags")
         budget = health["cost"]["budgets"][0]
         equal((budget["per"], budget["limit"], budget["state"]), ("day", limit, "over"), "the budget")
@@ -262,6 +268,37 @@ def test_what_a_kill_cut_off_counts_as_it_was_reserved():
 
 
 # S4-D03
+def test_a_folder_that_never_counted_what_clients_use_starts_though_its_journal_is_cut():
+    """An upgrade loses nothing that was counted and refuses nothing: the fold begins with what the journal holds."""
+    small = "journal: {segment_bytes: 64KiB, snapshot_bytes: 64KiB}\nstore: {seal_age: 1s}"
+    with world() as w:
+        started(w, LIMITS, small)
+        segments = lambda: sorted(p.name for p in (w.folder / "data/journal").iterdir())  # noqa: E731
+        first = segments()[0]
+
+        def cut():
+            for _ in range(10):
+                w.chat("words", key="sg_slow_one_with_a_money_limit_01", max_tokens=10)
+            return first not in segments()
+        wait_for(cut, "the journal to be cut", 120)
+        w.server.stop()
+        before = w.tally()["requests"]
+        snapshots = list((w.folder / "data/snapshots").glob("clients*"))
+        check(snapshots, f"{sorted(p.name for p in (w.folder / 'data/snapshots').iterdir())}")
+        for path in snapshots:
+            path.unlink()
+        # As a version would leave it that did not have the fold; and killed, perhaps before its first snapshot.
+        started(w, LIMITS, small)
+        check("the fold 'clients' is new to this data folder" in w.server.err_path.read_text(), w.server.errors())
+        check(w.series()['sightglass_fold_skipped_records_total{fold="clients"}'] > 0, "what it did not see is counted")
+        w.server.kill()
+        started(w, LIMITS, small)
+        equal(w.sum_of("sightglass_requests_total"), before, "the other folds have lost nothing")
+        equal(w.chat("hello", key="sg_slow_one_with_a_money_limit_01", max_tokens=10).status, 200, "the client may go on")
+        wait_for(lambda: w.admin("GET", "/admin/v1/clients/slow").json()["last_used"] > 0, "and is counted", 20, ADMIN_PAUSE_S)
+        w.stop()
+
+
 def test_errors_of_one_client_are_flagged_with_their_type():
     with world() as w:
         started(w, LIMITS)
@@ -333,5 +370,6 @@ if __name__ == "__main__":
         test_wrong_requests_get_a_clear_answer_and_change_nothing, test_without_a_credential_nothing_is_shown_or_changed,
         test_of_a_thousand_parallel_requests_a_hundred_pass,
         test_a_budget_is_used_to_99_percent_never_passed_and_survives_kill_9,
-        test_what_a_kill_cut_off_counts_as_it_was_reserved, test_errors_of_one_client_are_flagged_with_their_type,
+        test_what_a_kill_cut_off_counts_as_it_was_reserved,
+        test_a_folder_that_never_counted_what_clients_use_starts_though_its_journal_is_cut, test_errors_of_one_client_are_flagged_with_their_type,
         test_one_running_request_is_cancelled, test_a_damaged_database_is_refused_with_the_next_step)

@@ -6,10 +6,11 @@ import io
 import json
 import pathlib
 import sys
+import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.harness import ADMIN_KEY, check, equal, run, wait_for, world  # noqa: E402
+from support.harness import ADMIN_KEY, ADMIN_PAUSE_S, check, equal, run, wait_for, world  # noqa: E402
 
 SEALS = "store: {seal_age: 1s}\n"
 
@@ -106,6 +107,38 @@ def test_three_formats_hold_what_the_admin_api_shows():
         equal(again, wanted, "NDJSON without a server")
 
 
+def test_old_rows_are_archived_and_go_and_their_sums_stay():
+    """S4-B33: exported as Parquet, then past their retention; what the admin API adds up stays the same."""
+    with world() as w:
+        w.start_simulator()
+        w.start_server(SEALS)
+        traffic(w)
+        wanted = all_events(w)
+        wait_for(lambda: len(lines(w)) >= len(wanted), "every row to be sealed", 60)
+        time.sleep(2)  # so that all of them are older than a second by the time of one more
+        w.chat("sim: tokens=1\none more")
+        totals = w.reconcile()["witnesses"]["store"]
+        before = w.admin("GET", "/admin/v1/metrics/global").json()
+        equal(w.stop(), 0, "stop")
+        export(w, "--format", "parquet", "--output", w.folder / "archive.parquet")
+        # Housekeeping begins with the start.
+        w.start_simulator()
+        w.start_server("store: {seal_age: 1s, retention: 1s}\n")
+
+        def gone():
+            w.chat("sim: tokens=1\none more")  # time goes by what is recorded
+            return all(event["seq"] > wanted[-1]["seq"] for event in all_events(w))
+        wait_for(gone, "the old rows to go", 180, 4 * ADMIN_PAUSE_S)
+        more = w.tally()["requests"]
+        after = wait_for(lambda: (lambda got: got if got["total_requests"] == before["total_requests"] + more else None)(
+            w.admin("GET", "/admin/v1/metrics/global").json()), "every request to count", 20, ADMIN_PAUSE_S)
+        check(after["total_cost"] >= before["total_cost"] and after["total_tokens"] > before["total_tokens"], f"{before} and {after}")
+        got = parquet_totals(w, w.folder / "archive.parquet")
+        equal((got["requests"], got["output_tokens"], got["cost_nanousd"]),
+              (totals["requests"], totals["output_tokens"], totals["cost_nanousd"]), "the archive")
+        w.stop()
+
+
 def test_what_cannot_be_exported_is_said():
     with world() as w:
         w.start_simulator()
@@ -136,4 +169,4 @@ def test_what_cannot_be_exported_is_said():
 
 
 if __name__ == "__main__":
-    run(test_three_formats_hold_what_the_admin_api_shows, test_what_cannot_be_exported_is_said)
+    run(test_three_formats_hold_what_the_admin_api_shows, test_old_rows_are_archived_and_go_and_their_sums_stay, test_what_cannot_be_exported_is_said)

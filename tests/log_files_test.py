@@ -28,7 +28,7 @@ def start(w, extra, env=None):
 
 
 def test_the_printed_block_is_taken():
-    """S4-G02: pasted into the configuration, with this test's folder for /var/log."""
+    """S4-G02, S4-B31: pasted into the configuration, with this test's folder for /var/log; each line is JSON."""
     with world() as w:
         w.start_simulator()
         printed = (GOLDEN / "logging.yml").read_text()
@@ -40,6 +40,8 @@ def test_the_printed_block_is_taken():
         start(w, printed.replace("/var/log/coo-llm", str(folder)))
         w.chat("hello")
         wait_for(lambda: [line for line in whole_lines(folder / "app.log") if '"outcome":"ok"' in line], "the request's line")
+        for row in map(json.loads, filter(None, whole_lines(folder / "app.log"))):
+            check(row["event_type"] and row["level"] in ("debug", "info", "warn", "error"), f"{row}")
         w.server.stop()
         start(w, printed.replace("/var/log/coo-llm", str(w.folder / "off")).replace("enabled: true", "enabled: false"))
         w.chat("hello")
@@ -120,6 +122,47 @@ def test_the_structured_fields():
         w.stop()
 
 
+TWO_KEYS = """
+  - {{id: twice, kind: openai, base_url: "http://127.0.0.1:{upstream}/v1", api_keys: [sk-test000000000000000000000first, sk-test00000000000000000000second]}}
+  - {{id: gone, kind: openai, base_url: "http://127.0.0.1:1/v1", api_keys: [sk-test0000000000000000000000gone]}}
+clients:
+  - {{id: small, key: sg_client_with_a_small_budget_001, limits: {{usd_per_day: 0.0006}}}}
+"""
+
+
+def test_what_is_no_failure_yet_is_a_warning():
+    """S4-F09: attempts that are made again, another key in place of one, refusals, and a budget that is nearly spent."""
+    with world() as w:
+        w.start_simulator()
+        original = w.config
+
+        def config(extra=""):
+            path = original(extra)
+            path.write_text(path.read_text().replace("\nclients:\n", TWO_KEYS.format(upstream=w.upstream), 1))
+            return path
+        w.config = config
+        w.start_server()
+        equal(w.chat("sim: status=429", model="twice:gpt-4o-mini").status, 429, "both keys are told to wait")
+        check(w.chat("hello", model="gone:gpt-4o-mini").status >= 500, "nobody is there")
+        key = "sg_client_with_a_small_budget_001"
+        for _ in range(1000):
+            if w.chat("ten words that are the whole prompt of this one", key=key, max_tokens=20).status == 429:
+                break
+
+        def told():
+            rows = w.log_lines()
+            of = lambda name, **more: [r for r in rows if r["event_type"] == name and more.items() <= r.items()]  # noqa: E731
+            found = {"another key": of("proxy_request_error", provider="twice"), "again": of("proxy_request_error", provider="gone"),
+                     "refused": of("request_rejected"), "near its limit": of("client_near_limit", budget="usd_per_day")}
+            return found if all(found.values()) else None
+        found = wait_for(told, "the warnings")
+        for what, rows in found.items():
+            equal({row["level"] for row in rows}, {"warn"}, what)
+        check(len(found["again"]) >= 2, f"each attempt that failed: {found['again']}")
+        equal(len(found["near its limit"]), 1, "once a day")
+        w.stop()
+
+
 def test_levels_are_switched_by_configuration_and_environment():
     """S4-F08 to F11: INFO by default; ERROR leaves out what is below it but no request's end; DEBUG by either way."""
     with world() as w:
@@ -140,4 +183,4 @@ def test_levels_are_switched_by_configuration_and_environment():
 
 if __name__ == "__main__":
     run(test_the_printed_block_is_taken, test_rotation_by_size_loses_and_doubles_nothing, test_rotation_by_age,
-        test_the_structured_fields, test_levels_are_switched_by_configuration_and_environment)
+        test_the_structured_fields, test_what_is_no_failure_yet_is_a_warning, test_levels_are_switched_by_configuration_and_environment)

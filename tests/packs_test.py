@@ -153,7 +153,7 @@ def test_settings_that_need_a_restart_are_named():
         w.start_server()
         w.config('limits: {connections: 99}\nmodel_aliases: {fast: gpt-4o-mini}\n')
         answer = reload(w).json()
-        equal(answer["restart_needed"], ["model_aliases", "limits.connections"], "the settings")
+        equal((answer["applied"], answer["restart_needed"]), (["model_aliases"], ["limits.connections"]), "the settings")
         w.config("limts: {}")
         refused = reload(w)
         equal(refused.status, 400, "a wrong file")

@@ -51,7 +51,7 @@ def test_the_shipped_files_are_the_printed_ones():
 
 
 def test_the_dashboard_is_the_printed_one_with_what_grafana_needs():
-    """S4-J04, S4-D13 to D17."""
+    """S4-J04, S4-D13 to D17, S4-B29."""
     printed = json.loads((GOLDEN / "dashboard.json").read_text())["dashboard"]
     shipped = prom.dashboard()
     equal(shipped["title"], printed["title"], "title")

@@ -52,7 +52,7 @@ set_tests_properties(program/canary program/bad_input program/exposition program
 
 # Administration: the seed's printed requests, queries, rules and examples, with the real Prometheus,
 # Alertmanager, HAProxy and nginx.
-foreach(test administration prometheus log_files balancer)
+foreach(test administration config prometheus log_files balancer)
   add_test(NAME program/${test} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/${test}_test.py)
   set_tests_properties(program/${test} PROPERTIES LABELS program TIMEOUT 1800
     ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")

@@ -107,7 +107,8 @@ void write_health(JsonWriter& json, const ClientSources& sources, const std::str
 
 std::vector<std::string> ids_of(const ClientSources& sources) {
   std::vector<std::string> out;
-  for (const auto& client : sources.configured) out.push_back(client.id);
+  const auto configured = sources.configured();
+  for (const auto& client : *configured) out.push_back(client.id);
   for (const auto& client : sources.registry.clients()->clients) {
     if (std::find(out.begin(), out.end(), client.id) == out.end()) out.push_back(client.id);
   }

@@ -21,10 +21,12 @@ std::vector<http::Parameter> range_parameters() {
 }
 
 constexpr std::string_view kReadOnly =
-    "this client stands in the configuration file; change it there and restart";
+    "this client stands in the configuration file; change it there and reload it";
 
-const ClientRecord* find_configured(const ClientSources& sources, std::string_view id) {
-  for (const auto& client : sources.configured) {
+using Configured = std::vector<ClientRecord>;
+
+const ClientRecord* find(const Configured& configured, std::string_view id) {
+  for (const auto& client : configured) {
     if (client.id == id) return &client;
   }
   return nullptr;
@@ -81,11 +83,10 @@ void write_client(JsonWriter& json, const ClientSources& sources, const ClientRe
 
 void write_all(JsonWriter& json, const ClientSources& sources) {
   json.key("clients").begin_array();
-  for (const auto& client : sources.configured) {
-    write_client(json, sources, client, "configuration");
-  }
+  const auto configured = sources.configured();
+  for (const auto& client : *configured) write_client(json, sources, client, "configuration");
   for (const auto& client : sources.registry.clients()->clients) {
-    if (find_configured(sources, client.id) == nullptr) write_client(json, sources, client, "api");
+    if (find(*configured, client.id) == nullptr) write_client(json, sources, client, "api");
   }
   json.end_array();
 }
@@ -162,7 +163,8 @@ http::Response plain_list(const ClientSources& sources, const http::SimpleReques
 http::Response show(const ClientSources& sources, const http::SimpleRequest& request) {
   const auto& id = request.path_parameters.at(0);
   const auto made = sources.registry.clients();
-  const auto* configured = find_configured(sources, id);
+  const auto of_file = sources.configured();
+  const auto* configured = find(*of_file, id);
   const auto* client = configured != nullptr ? configured : made->find(id);
   if (client == nullptr) {
     return error_of({Code::kNotFound, "there is no such client; GET /admin/v1/clients lists all"},
@@ -209,7 +211,7 @@ http::Response create(const ClientSources& sources, const http::SimpleRequest& r
 
 http::Response change(const ClientSources& sources, const http::SimpleRequest& request) {
   const auto& id = request.path_parameters.at(0);
-  if (find_configured(sources, id) != nullptr) {
+  if (find(*sources.configured(), id) != nullptr) {
     return error_of({Code::kExists, std::string(kReadOnly)}, request.request_id);
   }
   const auto made = sources.registry.clients();
@@ -228,7 +230,7 @@ http::Response change(const ClientSources& sources, const http::SimpleRequest& r
 
 http::Response remove(const ClientSources& sources, const http::SimpleRequest& request) {
   const auto& id = request.path_parameters.at(0);
-  if (find_configured(sources, id) != nullptr) {
+  if (find(*sources.configured(), id) != nullptr) {
     return error_of({Code::kExists, std::string(kReadOnly)}, request.request_id);
   }
   if (const auto removed = sources.registry.remove(id); !removed) {

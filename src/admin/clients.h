@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct ClientSources {
   const control::Limiter& limiter;
   const control::ClientsFold& fold;
   const Clock& clock;
-  std::vector<control::ClientRecord> configured;  // of the configuration file: shown, not changed
+  // Of the configuration file as it is in force: shown, not changed.
+  std::function<std::shared_ptr<const std::vector<control::ClientRecord>>()> configured;
   store::Queries* queries = nullptr;  // null: the store is off, and GET /clients says so
 };
 

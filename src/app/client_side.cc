@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "control/client_health.h"
 
 namespace sightglass::app {
 namespace {
@@ -36,6 +37,18 @@ gateway::ClientConfig gateway_client(const control::ClientRecord& record) {
   return out;
 }
 
+std::string_view budget_name(control::Period period) {
+  switch (period) {
+    case control::Period::kHour:
+      return "usd_per_hour";
+    case control::Period::kDay:
+      return "usd_per_day";
+    case control::Period::kMonth:
+      return "usd_per_month";
+  }
+  return "";
+}
+
 bool names(const Config& config, std::string_view id) {
   for (const auto& client : config.clients) {
     if (client.id == id) return true;
@@ -43,23 +56,47 @@ bool names(const Config& config, std::string_view id) {
   return false;
 }
 
+std::shared_ptr<const std::vector<control::ClientRecord>> records_of(const Config& config) {
+  auto out = std::make_shared<std::vector<control::ClientRecord>>();
+  for (const auto& client : config.clients) out->push_back(record_of(client));
+  return out;
+}
+
+control::Registry::Configured known_by(const std::vector<control::ClientRecord>& clients) {
+  control::Registry::Configured out;
+  for (const auto& client : clients) {
+    out.ids.insert(client.id);
+    out.keys.insert(client.key);
+  }
+  return out;
+}
+
 }  // namespace
 
-ClientSide::ClientSide(const Config& config, const Clock& clock) : clock_(clock) {
-  for (const auto& client : config.clients) configured_.push_back(record_of(client));
-}
+ClientSide::ClientSide(const Config& config, const Clock& clock)
+    : clock_(clock), configured_(records_of(config)) {}
 
 Result<std::unique_ptr<ClientSide>> ClientSide::open(const Config& config, const std::string& path,
                                                      const Clock& clock) {
   std::unique_ptr<ClientSide> side(new ClientSide(config, clock));
   control::Registry::Options options;
   options.path = path;
-  for (const auto& client : side->configured_) {
-    options.configured_ids.insert(client.id);
-    options.configured_keys.insert(client.key);
-  }
+  options.configured = known_by(*side->configured_);
   SG_ASSIGN(side->registry_, control::Registry::open(std::move(options), clock, side->random_));
   return side;
+}
+
+std::shared_ptr<const ClientSide::Records> ClientSide::configured() const {
+  const std::scoped_lock lock(mutex_);
+  return configured_;
+}
+
+Status ClientSide::configure(const Config& config) {
+  auto next = records_of(config);
+  SG_TRY(registry_->configure(known_by(*next)));
+  const std::scoped_lock lock(mutex_);
+  configured_ = std::move(next);
+  return {};
 }
 
 // A client of the file stands before one of the database with its id; a key that the file gives
@@ -95,9 +132,29 @@ void ClientSide::tend(journal::Position folded) {
   if (ticks_++ % kOutputsEvery == 0) limiter_.publish(fold_.usual_outputs(clock_.wall_ns()));
 }
 
+std::vector<ClientSide::NearLimit> ClientSide::newly_near_limits() {
+  const auto now = clock_.wall_ns();
+  std::erase_if(told_near_, [now](const auto& told) { return told.second <= now; });
+  std::vector<NearLimit> out;
+  const auto look_at = [&](const std::string& id) {
+    const auto account = limiter_.find(id);
+    if (account == nullptr || !account->has_money_limit()) return;
+    for (const auto& budget :
+         control::assess(control::ClientUse{}, account->state(now), now).budgets) {
+      const auto name = budget_name(budget.period);
+      if (!budget.near || !told_near_.try_emplace({id, name}, budget.resets_ns).second) continue;
+      out.push_back({id, name});
+    }
+  };
+  for (const auto& client : *configured()) look_at(client.id);
+  for (const auto& client : registry_->clients()->clients) look_at(client.id);
+  return out;
+}
+
 std::vector<http::Route> ClientSide::routes(std::function<std::size_t(const std::string&)> cancel,
                                             store::Queries* queries, http::WorkPool& pool) {
-  const admin::ClientSources sources{*registry_, limiter_, fold_, clock_, configured_, queries};
+  const admin::ClientSources sources{
+      *registry_, limiter_, fold_, clock_, [this] { return configured(); }, queries};
   auto routes = admin::client_routes(sources, pool);
   for (auto& route : admin::client_health_routes(sources, pool)) routes.push_back(std::move(route));
   routes.push_back(admin::cancel_route(std::move(cancel), pool));
@@ -106,11 +163,12 @@ std::vector<http::Route> ClientSide::routes(std::function<std::size_t(const std:
 
 admin::HealthCheck ClientSide::health() const {
   const auto made = registry_->clients();
+  const auto configured_count = static_cast<std::int64_t>(configured()->size());
   return {"clients",
           true,
           true,
           "",
-          {{"configured", static_cast<std::int64_t>(configured_.size())},
+          {{"configured", configured_count},
            {"made", static_cast<std::int64_t>(made->clients.size())},
            {"revoked_keys", static_cast<std::int64_t>(made->revoked.size())}}};
 }

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "admin/clients.h"
@@ -38,10 +41,21 @@ class ClientSide {
   void count_from(journal::Position position) { count_from_ = position; }
   // For the housekeeper, every second. `folded`: how far fold() has come.
   void tend(journal::Position folded);
+  // Clients that have spent four fifths of a budget since it was asked last: each budget once in
+  // its hour, day or month, and again after a restart. For the housekeeper.
+  struct NearLimit {
+    std::string client;
+    std::string_view budget;  // "usd_per_day"
+  };
+  std::vector<NearLimit> newly_near_limits();
 
   std::vector<http::Route> routes(std::function<std::size_t(const std::string&)> cancel,
                                   store::Queries* queries, http::WorkPool& pool);
   admin::HealthCheck health() const;
+
+  // Those of the configuration file are these from now on; the registry's listener is told. Errors:
+  // the registry's; nothing has changed then.
+  Status configure(const Config& config);
 
   // All of them, revoked keys too, as the gateway is told.
   static std::vector<gateway::ClientConfig> merge(const Config& config,
@@ -52,13 +66,19 @@ class ClientSide {
 
   const Clock& clock_;
   SystemRandom random_;  // the registry thread's
-  std::vector<control::ClientRecord> configured_;
+  using Records = std::vector<control::ClientRecord>;
+  std::shared_ptr<const Records> configured() const;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Records> configured_;
   control::ClientsFold fold_;
   control::Limiter limiter_;
   std::unique_ptr<control::Registry> registry_;
   journal::Position count_from_ = 0;
   bool restored_ = false;
   int ticks_ = 0;
+  // When the period ends for which it was told, by client and budget; the housekeeper's.
+  std::map<std::pair<std::string, std::string_view>, Nanos> told_near_;
 };
 
 }  // namespace sightglass::app

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "app/config_keys.h"
 #include "app/dotenv.h"
 #include "base/text.h"
 #include "codec/time.h"
@@ -92,6 +93,32 @@ void bind_client(Binder& b, Config& config) {
   config.clients.push_back(std::move(client));
 }
 
+// The original's words, of which the ones that could not be kept are refused with the reason.
+void bind_policy(Binder& b, PolicyConfig& policy) {
+  b.text("algorithm", policy.algorithm,
+         "which of a provider's api_keys a request takes: round_robin, random or least_loaded");
+  b.text("priority", policy.priority,
+         "balanced: a model goes to the provider that its name, alias or a provider's list says");
+  b.section("cache", [&](Binder& cache) {
+    cache.flag("enabled", policy.cache_enabled, "false: no answer is kept");
+    cache.integer("ttl_seconds", policy.cache_ttl_seconds, 0, 1 << 30, "without effect");
+  });
+  std::replace(policy.algorithm.begin(), policy.algorithm.end(), '-', '_');
+  if (policy.algorithm == "weighted") {
+    b.refuse("algorithm weighted needs weights, which api_keys do not have; take round_robin");
+  } else if (policy.algorithm != "round_robin" && policy.algorithm != "random" &&
+             policy.algorithm != "least_loaded") {
+    b.refuse("algorithm must be round_robin, random or least_loaded");
+  }
+  if (policy.priority != "balanced") {
+    b.refuse(
+        "priority must be balanced: a model's provider is chosen by name, never by "
+        "latency, cost, availability or quality");
+  }
+  if (policy.cache_enabled)
+    b.refuse("cache.enabled must be false: answers are content, and none is kept");
+}
+
 void bind_doors(Binder& b, Config& config) {
   b.text("listen", config.listen, "address and port; \":2906\" is every address");
   b.text("listen_admin", config.listen_admin,
@@ -132,6 +159,7 @@ void bind_traffic(Binder& b, Config& config) {
   b.text_map("model_aliases", config.model_aliases, "alias: model, or alias: provider:model");
   b.list("clients", "who may use the configured keys",
          [&](Binder& item) { bind_client(item, config); });
+  b.section("policy", [&](Binder& policy) { bind_policy(policy, config.policy); });
   b.text("pass_through", config.pass_through,
          "callers' own provider keys: loopback (until clients exist), on, or off");
   if (config.pass_through != "loopback" && config.pass_through != "on" &&
@@ -391,11 +419,16 @@ std::string config_reference() {
       "the environment: `logging.file.path` by `SIGHTGLASS_LOGGING_FILE_PATH`. `${NAME}` in a "
       "value is\n"
       "replaced from the environment. Unknown keys are refused with their line.\n\n"
-      "| Key | Type | Default | Meaning |\n| --- | --- | --- | --- |\n";
+      "*Changes*: `reload` is in force with the next reload or change over the admin API, "
+      "`restart` "
+      "with\n"
+      "the next start; `file` says that the admin API may not change it.\n\n"
+      "| Key | Type | Default | Changes | Meaning |\n| --- | --- | --- | --- | --- |\n";
   for (const auto& doc : docs) {
     out += "| `" + doc.path + "` | " + doc.type + " | " +
-           (doc.default_value.empty() ? "" : "`" + doc.default_value + "`") + " | " + doc.meaning +
-           " |\n";
+           (doc.default_value.empty() ? "" : "`" + doc.default_value + "`") + " | " +
+           (takes_effect_at_once(doc.path) ? "reload" : "restart") +
+           (stands_in_the_file_only(doc.path) ? ", file" : "") + " | " + doc.meaning + " |\n";
   }
   return out;
 }

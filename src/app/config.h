@@ -35,6 +35,15 @@ struct ClientConfig {
   friend bool operator==(const ClientConfig&, const ClientConfig&) = default;
 };
 
+// How requests find their way where there is a choice: the Administration seed's words.
+struct PolicyConfig {
+  std::string algorithm = "round_robin";  // round_robin, random, least_loaded
+  std::string priority = "balanced";      // the only one
+  bool cache_enabled = false;             // always
+  std::int64_t cache_ttl_seconds = 0;     // says nothing while there is no cache
+  friend bool operator==(const PolicyConfig&, const PolicyConfig&) = default;
+};
+
 struct FollowConfig {
   static constexpr std::size_t kMostFiles = 64;
   std::string path;
@@ -100,6 +109,7 @@ struct Config {
   std::vector<ProviderConfig> providers;
   std::map<std::string, std::string> model_aliases;
   std::vector<ClientConfig> clients;
+  PolicyConfig policy;
   std::string pass_through = "loopback";  // loopback, on, off
   std::string upstream_ca_file;
   Nanos upstream_connect_ns = 10 * kSecond;

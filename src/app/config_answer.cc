@@ -77,7 +77,24 @@ std::string config_json(const Config& config) {
   append_clients(json, config);
   json.key("ModelAliases").begin_object();
   for (const auto& [alias, model] : config.model_aliases) json.key(alias).string(model);
-  json.end_object().end_object();
+  json.end_object();
+  const auto& policy = config.policy;
+  json.key("Policy").begin_object().key("Algorithm").string(policy.algorithm);
+  json.key("Priority").string(policy.priority);
+  json.key("Cache").begin_object().key("Enabled").boolean(policy.cache_enabled);
+  json.key("TTLSeconds").integer(policy.cache_ttl_seconds).end_object().end_object();
+  json.end_object();
+  return out;
+}
+
+std::string policy_json(const Config& config) {
+  std::string out;
+  const auto& policy = config.policy;
+  JsonWriter json(out);
+  json.begin_object().key("algorithm").string(policy.algorithm);
+  json.key("priority").string(policy.priority);
+  json.key("cache").begin_object().key("enabled").boolean(policy.cache_enabled);
+  json.key("ttl_seconds").integer(policy.cache_ttl_seconds).end_object().end_object();
   return out;
 }
 

@@ -14,6 +14,9 @@ namespace sightglass::app {
 // Every secret is "****", whole: the original shows the first four characters, and a password.
 std::string config_json(const Config& config);
 
+// {"algorithm","priority","cache":{"enabled","ttl_seconds"}}, as the same seed names it.
+std::string policy_json(const Config& config);
+
 // Reads `text` (YAML, or JSON, which is YAML too) as the configuration file would be. Errors: every
 // fault with its line. `${NAME}` stands for some long text: whoever asks learns nothing of this
 // process' environment.

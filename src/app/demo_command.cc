@@ -263,8 +263,9 @@ int demo_command(const DemoArguments& arguments) {
   demo.upstream = *upstream;
 
   harden_process(false);
-  auto instance = Instance::start(demo_config(demo, arguments),
-                                  [&] { return Result<Config>(demo_config(demo, arguments)); });
+  auto instance =
+      Instance::start(demo_config(demo, arguments),
+                      ConfigFile([&] { return Result<Config>(demo_config(demo, arguments)); }));
   if (!instance) return complain(instance.error());
   demo.port = (*instance)->port();
   greet(demo);

@@ -1,6 +1,5 @@
 #include "app/instance.h"
 
-#include <mutex>
 #include <thread>
 
 #include "admin/events.h"
@@ -25,6 +24,7 @@
 #include "app/followed_logs.h"
 #include "app/health_checks.h"
 #include "app/housekeeper.h"
+#include "app/live_config.h"
 #include "app/live_stream.h"
 #include "app/packs.h"
 #include "app/page.h"
@@ -65,8 +65,7 @@ constexpr Nanos kFoldWait = 30 * kSecond;  // for the folds to pass what start-u
 
 class Running final : public Instance {
  public:
-  Running(const Config& config, std::function<Result<Config>()> read_again)
-      : config_(config), read_again_(std::move(read_again)) {}
+  Running(const Config& config, const ConfigFile& file) : config_(config), file_(file) {}
   ~Running() override { stop(kSecond); }
 
   Status begin() {
@@ -83,7 +82,7 @@ class Running final : public Instance {
 
   std::uint16_t port() const override { return server_->port(0); }
   std::string new_admin_key() const override { return new_admin_key_; }
-  Result<admin::Reloaded> reload() override;
+  Result<admin::Reloaded> reload() override { return live_config_->reload(); }
   Status stop(Nanos within_ns) override;
 
  private:
@@ -113,9 +112,8 @@ class Running final : public Instance {
   }
 
   // In the order of building; destroyed in reverse.
-  const Config config_;
-  const std::function<Result<Config>()> read_again_;
-  std::mutex reload_mutex_;  // one reload at a time
+  const Config config_;  // of the start
+  const ConfigFile file_;
   SystemClock clock_;
   PosixFileSystem fs_;
   SystemRandom random_;  // of the thread that starts and stops
@@ -156,6 +154,7 @@ class Running final : public Instance {
   std::unique_ptr<admin::Reconciler> reconciler_;
   std::unique_ptr<LiveStream> stream_;
   std::unique_ptr<TrafficSide> traffic_;
+  std::unique_ptr<LiveConfig> live_config_;
   std::unique_ptr<http::Router> router_;
   std::unique_ptr<http::Server> server_;
   ingest::MemoryBudget local_memory_{64u << 20};
@@ -224,9 +223,10 @@ std::unique_ptr<journal::FoldRunner> Running::make_runner(std::vector<journal::F
     options.lost_snapshot = journal::LostSnapshot::kStartAfresh;
   }
   // The accounts came after the ingest fold: a folder that has them had it, and must have its
-  // marks.
+  // marks. What clients used cannot be told in a folder of a version that did not count it, nor
+  // from one that was stopped before its first snapshot of it.
   options.is_new = [this](std::string_view fold) {
-    return fold == "ingest" && !meter_->account().since;
+    return fold == "clients" || (fold == "ingest" && !meter_->account().since);
   };
   return journal::FoldRunner::make(options, journal_options_, *journal_, fs_, clock_, telemetry_,
                                    *log_, std::move(folds));
@@ -363,6 +363,10 @@ Status Running::make_doors() {
                            clients_->registry(),
                            clients_->limiter()};
   SG_ASSIGN(traffic_, TrafficSide::make(parts));
+  live_config_ = std::make_unique<LiveConfig>(
+      LiveConfig::Parts{config_, file_, fs_, telemetry_, *log_, *clients_, *traffic_, *recorder_,
+                        [this] { return packs_.catalogue; },
+                        [this](Packs next) { return change_packs(std::move(next)); }});
   return {};
 }
 
@@ -441,7 +445,12 @@ std::vector<http::Route> Running::routes() {
   add(clients_->routes([this](const std::string& id) { return traffic_->cancel(id); },
                        store_ ? &store_->queries() : nullptr, *pool_));
   add(admin::config_routes(
-      {[this] { return reload(); }, [this] { return config_json(config_); }, validate_config},
+      {[this] { return reload(); },
+       [this](std::string_view body, std::string_view actor) {
+         return live_config_->change(body, actor);
+       },
+       [this] { return config_json(*live_config_->in_force()); },
+       [this] { return policy_json(*live_config_->in_force()); }, validate_config},
       *pool_));
   all.push_back(admin::exposition_route(*meter_, telemetry_, *pool_));
   add(admin::openapi_routes(
@@ -465,6 +474,12 @@ Status Running::listen() {
   housekeeper_.add(100 * kMillisecond, [this] { summarise(); });
   housekeeper_.add(kSecond, [this] { audit_.flush_refused(); });
   housekeeper_.add(kSecond, [this] { clients_->tend(fast_runner_->position()); });
+  housekeeper_.add(kSecond, [this] {
+    for (const auto& near : clients_->newly_near_limits()) {
+      recorder_->record("client_near_limit", {{"client", event::Value::text(near.client)},
+                                              {"budget", event::Value::text(near.budget)}});
+    }
+  });
   housekeeper_.add(3'600 * kSecond, [this] { (void)keys_->tend(); });
   housekeeper_.start();
   recorder_->record("startup_complete", {});
@@ -530,22 +545,6 @@ Status Running::change_packs(Packs next) {
   });
 }
 
-Result<admin::Reloaded> Running::reload() {
-  const std::scoped_lock one(reload_mutex_);
-  const auto done = [this]() -> Result<admin::Reloaded> {
-    SG_ASSIGN(const auto config, read_again_());
-    SG_ASSIGN(auto next, load_packs(config, fs_));
-    auto reloaded = compare_packs(*packs_.catalogue, next);
-    reloaded.restart_needed = changed_keys(config_, config);
-    std::erase_if(reloaded.restart_needed,
-                  [](const auto& key) { return key == "packs" || key == "packs_dir"; });
-    if (reloaded.changed) SG_TRY(change_packs(std::move(next)));
-    return reloaded;
-  }();
-  tell_reload(done, telemetry_, *log_);
-  return done;
-}
-
 // What takes requests goes first, what records them last; then the folds get to the end.
 Status Running::stop(Nanos within_ns) {
   if (!running_) return {};
@@ -584,9 +583,8 @@ Status Running::stop(Nanos within_ns) {
 
 }  // namespace
 
-Result<std::unique_ptr<Instance>> Instance::start(const Config& config,
-                                                  std::function<Result<Config>()> read_again) {
-  auto running = std::make_unique<Running>(config, std::move(read_again));
+Result<std::unique_ptr<Instance>> Instance::start(const Config& config, const ConfigFile& file) {
+  auto running = std::make_unique<Running>(config, file);
   SG_TRY(running->begin());
   return running;
 }

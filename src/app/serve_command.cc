@@ -37,17 +37,15 @@ void announce_key(const Config& config, const std::string& key) {
 
 int serve_command(const ServeArguments& arguments) {
   block_signals();
-  const auto read_config = [arguments]() -> Result<Config> {
-    SG_ASSIGN(auto config, load_config(arguments.config_file));
+  const ConfigFile file(arguments.config_file, [arguments](Config& config) {
     if (!arguments.data.empty()) config.data = arguments.data;
     if (!arguments.listen.empty()) config.listen = arguments.listen;
     config.reset_counters = arguments.reset_counters;
-    return config;
-  };
-  const auto config = read_config();
+  });
+  const auto config = file.read();
   if (!config) return complain(config.error());
   harden_process(config->dumpable);
-  auto instance = Instance::start(*config, read_config);
+  auto instance = Instance::start(*config, file);
   if (!instance) return complain(instance.error());
   const auto port = (*instance)->port();
   if (!config->port_file.empty()) std::ofstream(config->port_file) << port << "\n";

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "app/client_side.h"
@@ -33,6 +34,12 @@ gateway::PassThrough pass_through_of(const Config& config) {
   return gateway::PassThrough::kLoopback;
 }
 
+gateway::KeyChoice key_choice_of(const Config& config) {
+  if (config.policy.algorithm == "random") return gateway::KeyChoice::kRandom;
+  if (config.policy.algorithm == "least_loaded") return gateway::KeyChoice::kLeastLoaded;
+  return gateway::KeyChoice::kRoundRobin;
+}
+
 gateway::Config gateway_config(const Config& config, const control::Clients& clients) {
   gateway::Config out;
   for (const auto& provider : config.providers) {
@@ -47,6 +54,7 @@ gateway::Config gateway_config(const Config& config, const control::Clients& cli
   out.clients = ClientSide::merge(config, clients);
   out.model_aliases = config.model_aliases;
   out.pass_through = pass_through_of(config);
+  out.key_choice = key_choice_of(config);
   out.service = config.service;
   out.environment = config.environment;
   return out;
@@ -113,13 +121,14 @@ bool connects(const net::Origin& origin) {
 
 class Side final : public TrafficSide {
  public:
-  explicit Side(const Parts& parts) : parts_(parts) {}
+  explicit Side(const Parts& parts)
+      : parts_(parts), config_(std::make_shared<const Config>(parts.config)) {}
   ~Side() override { parts_.clients.listen(nullptr); }
 
   Status begin() {
     SG_ASSIGN(book_, prices_of(parts_.config, parts_.fs));
-    clients_ = parts_.clients.clients();
-    SG_ASSIGN(auto settings, settings_for(*clients_));
+    SG_ASSIGN(auto settings, settings_for(*config_, *parts_.clients.clients()));
+    known_ = ids_of(*config_, *parts_.clients.clients());
     gateway_ = std::make_unique<gateway::Gateway>(
         gateway::Gateway::Shared{parts_.clock, parts_.telemetry, parts_.keys, &parts_.limiter,
                                  [&journal = parts_.journal] { return journal.writable(); }},
@@ -133,6 +142,18 @@ class Side final : public TrafficSide {
 
   std::vector<http::Route> routes() override { return gateway_->routes(); }
   http::ErrorShape error_shape() override { return shape_error; }
+
+  Status try_config(const Config& config) override {
+    const auto tried = gateway::Settings::make(gateway_config(config, *parts_.clients.clients()),
+                                               book_, parts_.keys);
+    // Whatever is wrong is wrong in the configuration.
+    return tried ? Status() : Status(fail(Code::kInvalid, tried.error().message));
+  }
+
+  void use_config(std::shared_ptr<const Config> config) override {
+    const std::scoped_lock lock(config_mutex_);
+    config_ = std::move(config);
+  }
 
   std::vector<admin::HealthCheck> reachability() override {
     std::vector<admin::HealthCheck> checks;
@@ -163,23 +184,36 @@ class Side final : public TrafficSide {
   }
 
  private:
-  Result<std::shared_ptr<const gateway::Settings>> settings_for(const control::Clients& clients) {
-    return gateway::Settings::make(gateway_config(parts_.config, clients), book_, parts_.keys,
+  Result<std::shared_ptr<const gateway::Settings>> settings_for(const Config& config,
+                                                                const control::Clients& clients) {
+    return gateway::Settings::make(gateway_config(config, clients), book_, parts_.keys,
                                    {&parts_.limiter, &key_states_});
+  }
+
+  static std::set<std::string> ids_of(const Config& config, const control::Clients& clients) {
+    std::set<std::string> out;
+    for (const auto& client : config.clients) out.insert(client.id);
+    for (const auto& client : clients.clients) out.insert(client.id);
+    return out;
   }
 
   // On the registry's thread, for requests that begin from now on.
   void put_in_force(std::shared_ptr<const control::Clients> clients) {
-    auto settings = settings_for(*clients);
+    const auto config = [this] {
+      const std::scoped_lock lock(config_mutex_);
+      return config_;
+    }();
+    auto settings = settings_for(*config, *clients);
     if (!settings) {
       parts_.log.error("app", "a change of clients is not in force: " + settings.error().message);
       return;
     }
     gateway_->publish(std::move(*settings));
-    for (const auto& before : clients_->clients) {
-      if (clients->find(before.id) == nullptr) parts_.limiter.forget(before.id);
+    auto known = ids_of(*config, *clients);
+    for (const auto& id : known_) {
+      if (!known.contains(id)) parts_.limiter.forget(id);
     }
-    clients_ = std::move(clients);
+    known_ = std::move(known);
   }
 
   admin::HealthCheck check_of(const gateway::Provider& provider) {
@@ -245,7 +279,9 @@ class Side final : public TrafficSide {
   const Parts parts_;
   std::shared_ptr<const price::PriceBook> book_;
   gateway::KeyStates key_states_;
-  std::shared_ptr<const control::Clients> clients_;  // in force; the registry thread's after begin
+  std::mutex config_mutex_;
+  std::shared_ptr<const Config> config_;
+  std::set<std::string> known_;  // clients in force; the registry thread's after begin
   std::vector<std::unique_ptr<Worker>> owned_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::mutex found_mutex_;

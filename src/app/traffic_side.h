@@ -42,6 +42,11 @@ class TrafficSide {
 
   virtual std::vector<http::Route> routes() = 0;
   virtual http::ErrorShape error_shape() = 0;
+  // Whether `config` could be put in force. Errors: a provider's address, two clients of one key.
+  virtual Status try_config(const Config& config) = 0;
+  // What it says of providers, aliases, clients, pass-through and policy holds from the registry's
+  // next word on, for requests that begin then.
+  virtual void use_config(std::shared_ptr<const Config> config) = 0;
   // Whether each configured provider's address takes a connection, within a second.
   virtual std::vector<admin::HealthCheck> reachability() = 0;
   // Runs `change` while no worker is between its door and the journal: all of them wait for it,

@@ -22,7 +22,10 @@ std::unexpected<Error> no_such_client(const std::string& id) {
 class Owner final : public Registry {
  public:
   Owner(Options options, const Clock& clock, Random& random, ClientTable table)
-      : options_(std::move(options)), clock_(clock), random_(random), table_(std::move(table)) {}
+      : configured_(std::move(options.configured)),
+        clock_(clock),
+        random_(random),
+        table_(std::move(table)) {}
 
   ~Owner() override {
     {
@@ -58,6 +61,13 @@ class Owner final : public Registry {
   }
   Status remove(const std::string& id) override {
     return on_thread<Status>([&] { return do_remove(id); });
+  }
+  Status configure(Configured configured) override {
+    return on_thread<Status>([&]() -> Status {
+      configured_ = std::move(configured);
+      tell(clients());
+      return {};
+    });
   }
 
  private:
@@ -99,9 +109,13 @@ class Owner final : public Registry {
       const std::scoped_lock lock(mutex_);
       clients_ = next;
     }
-    const std::scoped_lock lock(listener_mutex_);
-    if (listener_) listener_(std::move(next));
+    tell(std::move(next));
     return {};
+  }
+
+  void tell(std::shared_ptr<const Clients> clients) {
+    const std::scoped_lock lock(listener_mutex_);
+    if (listener_) listener_(std::move(clients));
   }
 
   // The key to use and its digest. Errors: kInvalid, kExists.
@@ -113,7 +127,7 @@ class Owner final : public Registry {
     SG_TRY(check_client_key(key));
     const auto digest = sha256(key);
     SG_ASSIGN(const bool known, table_.knows_key(digest));
-    if (known || options_.configured_keys.contains(digest)) {
+    if (known || configured_.keys.contains(digest)) {
       return fail(Code::kExists, "this api_key is or was another client's; choose a new one");
     }
     SG_ASSIGN(const auto keys, table_.count_keys());
@@ -127,7 +141,7 @@ class Owner final : public Registry {
   Result<Created> do_create(ClientRecord client, std::string key) {
     SG_TRY(check_client_id(client.id));
     SG_TRY(check_client(client));
-    if (options_.configured_ids.contains(client.id) || clients()->find(client.id) != nullptr) {
+    if (configured_.ids.contains(client.id) || clients()->find(client.id) != nullptr) {
       return fail(Code::kExists, "there is a client \"" + client.id +
                                      "\" already; choose another id, or change or delete that one");
     }
@@ -172,7 +186,7 @@ class Owner final : public Registry {
     return publish();
   }
 
-  const Options options_;
+  Configured configured_;  // the thread's, after begin()
   const Clock& clock_;
   Random& random_;
   ClientTable table_;  // the thread's, after begin()

@@ -35,11 +35,14 @@ struct ClientChange {
 // Errors of the database: kNoSpace, kCorrupt, kIo; nothing has changed then.
 class Registry {
  public:
+  // Clients of the configuration file: neither their ids nor their keys can be given away here.
+  struct Configured {
+    std::set<std::string, std::less<>> ids;
+    std::set<Digest> keys;
+  };
   struct Options {
     std::string path;
-    // Clients of the configuration file: neither their ids nor their keys can be given away here.
-    std::set<std::string, std::less<>> configured_ids;
-    std::set<Digest> configured_keys;
+    Configured configured;
   };
   // Errors: kCorrupt for a damaged file and kVersion for one of a newer version, with the choices.
   static Result<std::unique_ptr<Registry>> open(Options options, const Clock& clock,
@@ -60,6 +63,9 @@ class Registry {
   virtual Result<Created> change(const std::string& id, ClientChange change) = 0;  // kNotFound
   // Its key is revoked for good; the id may be used again.
   virtual Status remove(const std::string& id) = 0;  // kNotFound
+  // The configuration has others now. The listener is told, with the clients as they are. Errors:
+  // kBusy and kUnavailable; nothing has changed then.
+  virtual Status configure(Configured configured) = 0;
 };
 
 inline constexpr int kSchemaVersion = 1;

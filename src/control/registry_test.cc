@@ -99,8 +99,8 @@ TEST_F(RegistryTest, MakesAKeyThatIsShownOnceAndStoredHashed) {
 
 // S4-A04
 TEST_F(RegistryTest, RefusesDoublesOfIdsAndKeys) {
-  options_.configured_ids = {"app"};
-  options_.configured_keys = {sha256("the-key-of-the-configured")};
+  options_.configured.ids = {"app"};
+  options_.configured.keys = {sha256("the-key-of-the-configured")};
   auto registry = must_open();
   ASSERT_TRUE(registry->create(client("a"), kKey));
   EXPECT_EQ(registry->create(client("a"), "another-key-of-twenty").error().code, Code::kExists);

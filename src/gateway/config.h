@@ -22,15 +22,22 @@ enum class PassThrough : std::uint8_t {
   kOff,
 };
 
+// Which of a provider's keys a request takes, of those that are not put aside.
+enum class KeyChoice : std::uint8_t {
+  kRoundRobin,  // in turn
+  kRandom,
+  kLeastLoaded,  // the one with the fewest running requests, in turn among equals
+};
+
 struct ProviderConfig {
   std::string id = {};
   ProviderKind kind = ProviderKind::kOpenAi;
   // With the API's version, as SDKs are told it ("https://api.openai.com/v1"); without one, "/v1"
   // is added for the OpenAI and Anthropic kinds.
   std::string base_url = {};
-  std::vector<std::string> api_keys = {};  // taken in turn
-  std::vector<std::string> models = {};    // known names, for routing and labels
-  bool needs_key = true;                   // false: a local model server that asks for none
+  std::vector<std::string> api_keys = {};
+  std::vector<std::string> models = {};  // known names, for routing and labels
+  bool needs_key = true;                 // false: a local model server that asks for none
   std::optional<PassThrough> pass_through = std::nullopt;  // in place of the gateway's
 };
 
@@ -61,6 +68,7 @@ struct Config {
   std::map<std::string, std::string> model_aliases;  // to "model" or "provider:model"
   std::vector<ClientConfig> clients;
   PassThrough pass_through = PassThrough::kLoopback;
+  KeyChoice key_choice = KeyChoice::kRoundRobin;
   bool route_by_header = false;  // honour x-provider
   Limits limits;
   std::string service = "gateway";

@@ -39,11 +39,16 @@ class KeyState {
   }
   Nanos aside_until_ns() const { return until_ns_.load(std::memory_order_relaxed); }
   bool aside(Nanos now_ns) const { return aside_until_ns() > now_ns; }
+  // Requests that run with it, of all workers.
+  void begin() { running_.fetch_add(1, std::memory_order_relaxed); }
+  void end() { running_.fetch_sub(1, std::memory_order_relaxed); }
+  std::uint32_t running() const { return running_.load(std::memory_order_relaxed); }
   std::uint64_t times_aside() const { return times_aside_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<Nanos> until_ns_{0};
   std::atomic<std::uint32_t> failures_{0};  // in a row
+  std::atomic<std::uint32_t> running_{0};
   std::atomic<std::uint64_t> times_aside_{0};
 };
 

@@ -306,6 +306,36 @@ TEST(ProviderKeys, AreTakenInTurn) {
   EXPECT_EQ(provider.count("sk-second"), 10);
 }
 
+TEST(ProviderKeys, AreTakenAtRandomWhereTheSettingsSaySo) {
+  KeyedProvider provider({{"sk-first", answer_with(kAnswer)}, {"sk-second", answer_with(kAnswer)}});
+  auto config = two_keys(provider.port());
+  config.key_choice = KeyChoice::kRandom;
+  Proxy proxy(config);
+  TestClient client(proxy.port());
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(client.ask(post(kChat, chat(), kClientKey)).status, 200);
+  EXPECT_GT(provider.count("sk-first"), 0);
+  EXPECT_GT(provider.count("sk-second"), 0);
+  EXPECT_EQ(provider.count("sk-first") + provider.count("sk-second"), 60);
+}
+
+TEST(ProviderKeys, TheOneWithTheFewestRunningRequestsIsTakenWhereTheSettingsSaySo) {
+  KeyedProvider provider({{"sk-first", answer_with(kAnswer)}, {"sk-second", answer_with(kAnswer)}});
+  auto config = two_keys(provider.port());
+  config.key_choice = KeyChoice::kLeastLoaded;
+  Proxy proxy(config);
+  TestClient client(proxy.port());
+  const auto settings = proxy.gateway().settings();
+  const auto& keys = settings->provider("openai")->keys;
+  keys[0].state->begin();  // as a request that runs on another worker
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(client.ask(post(kChat, chat(), kClientKey)).status, 200);
+  EXPECT_EQ(provider.count("sk-second"), 10);
+  keys[0].state->end();
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(client.ask(post(kChat, chat(), kClientKey)).status, 200);
+  EXPECT_EQ(provider.count("sk-first"), 5) << "in turn among equals";
+  EXPECT_TRUE(http::eventually([&] { return keys[0].state->running() == 0; }));
+  EXPECT_TRUE(http::eventually([&] { return keys[1].state->running() == 0; }));
+}
+
 TEST(ProviderKeys, OneThatIsToldToWaitIsPutAsideForThatLong) {
   KeyedProvider provider({{"sk-first", answer_with("{}", "Retry-After: 3000\r\n", "429 Too Many")},
                           {"sk-second", answer_with(kAnswer)}});

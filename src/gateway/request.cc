@@ -241,7 +241,7 @@ bool Request::choose_key() {
     return reject(ErrorType::kPolicyDenied), false;
   }
   if (!keyless) {
-    key_ = &worker_.next_key(*provider_);
+    key_ = &worker_.next_key(*provider_, settings_->key_choice());
     story_.key = key_->id;
   }
   return true;

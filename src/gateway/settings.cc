@@ -79,6 +79,7 @@ Result<std::shared_ptr<const Settings>> Settings::make(Config config,
   out->service_ = std::move(config.service);
   out->environment_ = std::move(config.environment);
   out->route_by_header_ = config.route_by_header;
+  out->key_choice_ = config.key_choice;
   return out;
 }
 

@@ -92,6 +92,7 @@ class Settings {
   const price::PriceBook& prices() const { return *prices_; }
   const std::string& service() const { return service_; }
   const std::string& environment() const { return environment_; }
+  KeyChoice key_choice() const { return key_choice_; }
   bool routes_by_header() const { return route_by_header_; }
 
  private:
@@ -126,6 +127,7 @@ class Settings {
   std::string environment_;
   bool has_clients_ = false;
   bool route_by_header_ = false;
+  KeyChoice key_choice_ = KeyChoice::kRoundRobin;
 };
 
 }  // namespace sightglass::gateway

@@ -88,6 +88,7 @@ void Request::attempt() {
   }
   request.streamed = large_;
   request.is_head = story_.method == "HEAD";
+  if (key_ != nullptr) key_->state->begin();
   call_ = worker_.client().send(provider_->origin, std::move(request), this);
 }
 
@@ -115,6 +116,7 @@ void Request::close_call() {
   if (call_begin_ns_ != 0) {
     story_.upstream_ns = now_ns() - call_begin_ns_;
     story_.upstream_open_ns += story_.upstream_ns;
+    if (key_ != nullptr) key_->state->end();
     call_begin_ns_ = 0;
   }
 }
@@ -172,7 +174,7 @@ bool Request::ask_again_with_another_key(const net::ResponseHead& head) {
   if (exchange_ == nullptr || large_ || story_.attempts >= settings_->limits().connect_attempts) {
     return false;
   }
-  const auto* next = &worker_.next_key(*provider_);
+  const auto* next = &worker_.next_key(*provider_, settings_->key_choice());
   if (next->state->aside(worker_.loop().now_ns())) return false;  // all of them are
   worker_.records().attempt_failed(story_, story_.attempts, error_of_status(head.status));
   story_.mention(Companion::kRequestError, since_start(now_ns()));

@@ -99,19 +99,24 @@ void Worker::tell_auth_failures() {
   auth_failures_ = 0;
 }
 
-const ProviderKey& Worker::next_key(const Provider& provider) {
+const ProviderKey& Worker::next_key(const Provider& provider, KeyChoice choice) {
   const auto now = loop().now_ns();
   const auto count = provider.keys.size();
-  const auto first = turn_++;
+  std::size_t first = turn_++;
+  if (choice == KeyChoice::kRandom) random().fill(reinterpret_cast<char*>(&first), sizeof first);
   const ProviderKey* soonest = nullptr;
+  const ProviderKey* idlest = nullptr;
   for (std::size_t i = 0; i < count; ++i) {
     const auto& key = provider.keys[(first + i) % count];
-    if (!key.state->aside(now)) return key;
+    if (!key.state->aside(now)) {
+      if (choice != KeyChoice::kLeastLoaded) return key;
+      if (idlest == nullptr || key.state->running() < idlest->state->running()) idlest = &key;
+    }
     if (soonest == nullptr || key.state->aside_until_ns() < soonest->state->aside_until_ns()) {
       soonest = &key;
     }
   }
-  return *soonest;
+  return idlest != nullptr ? *idlest : *soonest;
 }
 
 void Worker::note_key_failure(const ProviderKey& key, int status, std::string_view retry_after) {

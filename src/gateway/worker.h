@@ -72,8 +72,9 @@ class Worker {
 
   void count_stripped(const StrippedCounts& counts);
 
-  // The next in turn that is not put aside; where all are, the one whose time is up first.
-  const ProviderKey& next_key(const Provider& provider);
+  // As the settings choose among those that are not put aside; where all are, the one whose time is
+  // up first.
+  const ProviderKey& next_key(const Provider& provider, KeyChoice choice);
   void note_key_failure(const ProviderKey& key, int status, std::string_view retry_after);
 
   bool begin_drain(const Limits& limits);

@@ -3,64 +3,37 @@
 #include <optional>
 #include <string>
 
-#include "event/event.h"
-#include "logs/activity_file.h"
 #include "logs/activity_line.h"
+#include "logs/line_fold.h"
 #include "logs/logs.h"
 
 namespace sightglass::logs {
 namespace {
 
-class ActivityFold final : public journal::Fold {
+class ActivityLines {
  public:
-  ActivityFold(const ActivityOptions& options, const event::PlainNames* names, FileSystem& fs,
-               Telemetry& telemetry, Log& log)
-      : form_(options.strict ? ActivityForm::kStrict : ActivityForm::kPrinted),
-        names_(names),
-        file_(options.file, "activity", options.begin_at, fs, telemetry, log),
-        position_(file_.resume_position()),
-        malformed_(telemetry.counter("sightglass_fold_malformed_total",
-                                     "Records that a fold could not read.",
-                                     {{"fold", "activity"}})) {}
-
-  std::string_view name() const override { return "activity"; }
-
-  void apply(const journal::Reader::Batch& batch) override {
-    if (batch.catalogue != nullptr && batch.catalogue != catalogue_) {
-      catalogue_ = batch.catalogue;
-      writer_.emplace(catalogue_, form_, names_);
-    }
-    lines_.clear();
-    for (const auto& record : batch.records) {
-      if (record.position <= position_) continue;  // written before a restart
-      position_ = record.position;
-      if (record.kind != journal::RecordKind::kEvent || !writer_) continue;
-      if (!event::decode(record.payload, event_)) {
-        malformed_.add();
-        continue;
-      }
-      writer_->append(event_, lines_);
-    }
-    file_.append(lines_, position_, batch.header.accept_ns);
+  ActivityLines(ActivityForm form, const event::PlainNames* names) : form_(form), names_(names) {}
+  void begin(const std::shared_ptr<const event::Catalogue>& catalogue) {
+    writer_.emplace(catalogue, form_, names_);
   }
-
-  // The file and its state are the snapshot.
-  void save(std::string&) const override {}
-  Status load(Bytes) override { return {}; }
-  std::optional<journal::Position> durable_position() const override { return file_.durable(); }
-  void idle(Nanos accept_ns) override { file_.maintain(accept_ns); }
-  Status forget(const journal::Forget& forget) override { return file_.forget(forget); }
+  void append(const event::Event& event, journal::Position, std::string& out) {
+    writer_->append(event, out);
+  }
 
  private:
   ActivityForm form_;
   const event::PlainNames* names_;
-  ActivityFile file_;
-  journal::Position position_ = 0;
-  Counter& malformed_;
-  std::shared_ptr<const event::Catalogue> catalogue_;
   std::optional<ActivityWriter> writer_;
-  event::Event event_;
-  std::string lines_;
+};
+
+class ActivityFold final : public LineFold<ActivityLines> {
+ public:
+  ActivityFold(const ActivityOptions& options, const event::PlainNames* names, FileSystem& fs,
+               Telemetry& telemetry, Log& log)
+      : LineFold("activity", options.file, options.begin_at, fs, telemetry, log) {
+    write_with({options.strict ? ActivityForm::kStrict : ActivityForm::kPrinted, names});
+  }
+  Status forget(const journal::Forget& forget) override { return file().forget(forget); }
 };
 
 }  // namespace

@@ -246,9 +246,11 @@ Connection::~Connection() {
 void Connection::interrupt() { duckdb_interrupt(connection_); }
 
 Status Connection::run(const std::string& sql) {
-  OwnedResult result;
-  if (duckdb_query(connection_, sql.c_str(), &result.result) == DuckDBSuccess) return {};
-  return fault(duckdb_result_error(&result.result));
+  return turns_->run([&]() -> Status {
+    OwnedResult result;
+    if (duckdb_query(connection_, sql.c_str(), &result.result) == DuckDBSuccess) return {};
+    return fault(duckdb_result_error(&result.result));
+  });
 }
 
 namespace {
@@ -306,6 +308,10 @@ void Connection::add_chunk(void* result, _duckdb_data_chunk* chunk, Rows& rows) 
 }
 
 Result<Rows> Connection::query(const std::string& sql, std::span<const Parameter> parameters) {
+  return turns_->run([&] { return query_once(sql, parameters); });
+}
+
+Result<Rows> Connection::query_once(const std::string& sql, std::span<const Parameter> parameters) {
   Prepared prepared;
   SG_TRY(prepare(connection_, sql, parameters, prepared));
   OwnedResult result;
@@ -367,7 +373,8 @@ struct Database::Handle {
   ~Handle() { duckdb_close(&database); }
 };
 
-Database::Database(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
+Database::Database(std::unique_ptr<Handle> handle)
+    : handle_(std::move(handle)), turns_(std::make_shared<Turns>()) {}
 Database::~Database() = default;
 
 Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options) {
@@ -406,7 +413,7 @@ Result<Connection> Database::connect() {
   if (duckdb_connect(handle_->database, &connection) != DuckDBSuccess) {
     return fail(Code::kInternal, "the query engine gave no connection");
   }
-  return Connection(connection);
+  return Connection(connection, turns_);
 }
 
 }  // namespace sightglass::store::duck

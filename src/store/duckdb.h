@@ -8,10 +8,14 @@
 // runs on the calling thread (the database has no threads of its own).
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -145,10 +149,39 @@ class Appender {
   _duckdb_appender* appender_ = nullptr;
 };
 
+// The statements of one database share its memory: one that failed for want of it while another ran
+// runs once more when no other does. Bounds: it waits kPatience for that, then its error stands.
+class Turns {
+ public:
+  static constexpr std::chrono::seconds kPatience{5};
+
+  template <typename Statement>
+  auto run(const Statement& statement) -> decltype(statement()) {
+    bool was_alone = false;
+    auto done = [&] {
+      const std::shared_lock with_others(mutex_);
+      const auto number = ++begun_;
+      const bool began_alone = running_++ == 0;
+      auto result = statement();
+      --running_;
+      was_alone = began_alone && begun_ == number;
+      return result;
+    }();
+    if (done || done.error().code != Code::kTooLarge || was_alone) return done;
+    const std::unique_lock alone(mutex_, kPatience);
+    return alone ? statement() : std::move(done);
+  }
+
+ private:
+  std::shared_timed_mutex mutex_;
+  std::atomic<std::uint64_t> begun_{0};
+  std::atomic<std::uint32_t> running_{0};
+};
+
 class Connection {
  public:
   Connection(Connection&& other) noexcept
-      : connection_(std::exchange(other.connection_, nullptr)) {}
+      : connection_(std::exchange(other.connection_, nullptr)), turns_(std::move(other.turns_)) {}
   Connection& operator=(Connection&&) = delete;
   ~Connection();
 
@@ -156,7 +189,7 @@ class Connection {
   // One statement; `parameters` stand for ?1, ?2, ….
   Result<Rows> query(const std::string& sql, std::span<const Parameter> parameters = {});
   // The same, a piece of at most kChunkRows rows after the other, for answers of any size. An error
-  // of `piece` ends it.
+  // of `piece` ends it. Takes no turn: pieces were given out before it could be run again.
   Status each(const std::string& sql, std::span<const Parameter> parameters,
               const std::function<Status(const Rows&)>& piece);
   Result<Appender> appender(const std::string& table);
@@ -166,11 +199,14 @@ class Connection {
 
  private:
   friend class Database;
-  explicit Connection(_duckdb_connection* connection) : connection_(connection) {}
+  Connection(_duckdb_connection* connection, std::shared_ptr<Turns> turns)
+      : connection_(connection), turns_(std::move(turns)) {}
+  Result<Rows> query_once(const std::string& sql, std::span<const Parameter> parameters);
   // `result`: a duckdb_result.
   static void begin_rows(void* result, Rows& rows);
   static void add_chunk(void* result, _duckdb_data_chunk* chunk, Rows& rows);
   _duckdb_connection* connection_;
+  std::shared_ptr<Turns> turns_;
 };
 
 struct DatabaseOptions {
@@ -192,6 +228,7 @@ class Database {
   struct Handle;
   explicit Database(std::unique_ptr<Handle> handle);
   std::unique_ptr<Handle> handle_;
+  std::shared_ptr<Turns> turns_;
 };
 
 }  // namespace sightglass::store::duck

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -136,6 +137,29 @@ TEST_F(DuckDb, TheMemoryLimitEndsAQueryAndNotTheProgram) {
   EXPECT_EQ(code_of("SELECT list(i::VARCHAR || repeat('x', 100)) FROM range(3000000) t(i)"),
             Code::kTooLarge);
   EXPECT_EQ(connection_->query("SELECT 42")->integer(0, 0), 42);
+}
+
+// A page of events beside a file that is written anew: each fits, both at once do not.
+TEST_F(DuckDb, AStatementThatFitsIsNotRefusedBecauseAnotherRuns) {
+  // A list that cannot spill: two at once pass the limit of 64 MiB.
+  const std::string sql = "SELECT len(list(i)) FROM range(1200000) AS t(i)";
+  ASSERT_TRUE(connection_->query(sql).has_value());
+  std::atomic<int> refused{0}, done{0};
+  const auto ask = [&] {
+    auto connection = database_->connect();
+    for (int i = 0; i < 20; ++i) {
+      const auto rows = connection->query(sql);
+      ++(rows ? done : refused);
+      if (rows) {
+        EXPECT_EQ(rows->integer(0, 0), 1'200'000);
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) threads.emplace_back(ask);
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(refused, 0);
+  EXPECT_EQ(done, 60);
 }
 
 TEST_F(DuckDb, AnInterruptEndsWhatRuns) {

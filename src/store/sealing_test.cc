@@ -1,59 +1,14 @@
 // Sealing under kills, full disks and queries; on a real disk with the real engine.
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <fstream>
 #include <thread>
 
-#include "store/duckdb.h"
-#include "store/sample_rows.h"
-#include "store/store.h"
-#include "store/test_folder.h"
+#include "store/killed_child.h"
 
 namespace sightglass::store {
 namespace {
 
-constexpr Range kEver{0, 4'000'000'000 * kSecond};
 constexpr std::size_t kChildRows = 6000;
-
-Options options_in(const std::string& folder) {
-  Options out;
-  out.directory = folder + "/store";
-  out.gateway = "gw-1";
-  out.seal_rows = 500;
-  out.query_limit_ns =
-      3'600 * kSecond;  // by the machine's own clock in some tests, and it may stall
-  return out;
-}
-
-// Runs one of the DISABLED_ tests below in a process of its own, perhaps under another program.
-// The child's wait status.
-int run_child(const std::vector<std::string>& wrapper, const std::string& folder,
-              const std::string& failpoint, const std::string& suite = "SealChild") {
-  char self[4096] = {};
-  EXPECT_GT(readlink("/proc/self/exe", self, sizeof self - 1), 0);
-  std::vector<std::string> words = wrapper;
-  words.emplace_back(self);
-  words.emplace_back("--gtest_filter=" + suite + ".*");
-  words.emplace_back("--gtest_also_run_disabled_tests");
-  const auto pid = fork();
-  if (pid == 0) {
-    setenv("SIGHTGLASS_STORE_CHILD", folder.c_str(), 1);
-    setenv("SIGHTGLASS_FAILPOINT", failpoint.c_str(), 1);
-    setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // it cannot look under a tracer
-    std::vector<char*> argv;
-    for (auto& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    if (std::freopen("/dev/null", "w", stdout) == nullptr) _exit(126);
-    execvp(argv[0], argv.data());
-    _exit(127);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(pid, &status, 0), pid);
-  return status;
-}
 
 // Folds a journal of 6,000 records into a store, sealing as it goes.
 TEST(SealChild, DISABLED_FoldsUntilKilled) {
@@ -87,45 +42,6 @@ TEST(MergeChild, DISABLED_MergesUntilKilled) {
   (*store)->close();
 }
 
-// The roll-ups by the hour have each request once.
-void expect_rolled_up(Store& store, const std::vector<sample::Row>& rows) {
-  RollupQuery query;
-  query.end_ns = kEver.end_ns;
-  query.step = RollupStep::kHour;
-  const auto got = store.queries().rollups(query);
-  ASSERT_TRUE(got.has_value()) << got.error().message;
-  journal::Totals sum;
-  for (const auto& [key, cell] : got->cells()) {
-    sum.requests += cell.requests;
-    sum.output_tokens += static_cast<std::uint64_t>(cell.output_tokens);
-    sum.cost_nanousd += cell.cost_nanousd;
-  }
-  const auto want = sample::totals(rows);
-  EXPECT_EQ(sum.requests, want.requests);
-  EXPECT_EQ(sum.output_tokens, want.output_tokens);
-  EXPECT_EQ(sum.cost_nanousd, want.cost_nanousd);
-}
-
-// The row set, read from the files by an engine of its own.
-void expect_each_row_once(const std::string& folder, const std::vector<sample::Row>& rows) {
-  auto database = duck::Database::open({.temporary_directory = folder + "/t"});
-  auto connection = (*database)->connect();
-  const auto got = connection->query("SELECT pos, request_id, cost_nanousd FROM read_parquet('" +
-                                     folder + "/store/parquet/*.parquet') ORDER BY pos");
-  ASSERT_TRUE(got.has_value()) << got.error().message;
-  std::size_t i = 0;
-  for (const auto& row : rows) {
-    if (!row.terminal) continue;
-    ASSERT_LT(i, got->size());
-    ASSERT_EQ(static_cast<std::uint64_t>(got->integer(i, 0)), row.position);
-    ASSERT_EQ(got->at(i, 1).text, row.text("request_id"));
-    ASSERT_EQ(got->at(i, 2).null, !row.number("cost_nanousd").has_value());
-    ASSERT_EQ(got->integer(i, 2), row.number("cost_nanousd").value_or(0));
-    ++i;
-  }
-  EXPECT_EQ(i, got->size());
-}
-
 TEST(Sealing, AfterAKillBetweenAnyTwoStepsEachRowIsThereOnce) {
   const auto rows = sample::rows(kChildRows);
   const auto catalogue = sample::gateway_catalogue();
@@ -136,7 +52,7 @@ TEST(Sealing, AfterAKillBetweenAnyTwoStepsEachRowIsThereOnce) {
       const bool first = std::string_view(arrival) == ":1";
       if (first && std::string_view(step).starts_with("store.rollup")) continue;
       TestFolder folder;
-      const auto status = run_child({}, folder.path(), std::string(step) + arrival);
+      const auto status = run_child({}, folder.path(), std::string(step) + arrival, "SealChild");
       ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
           << step << " was not hit: " << status;
       PosixFileSystem fs;
@@ -224,7 +140,7 @@ TEST(Sealing, TheKernelSeesTheStepsInTheirOrder) {
   const auto trace_path = folder.path() + "/trace";
   const auto status = run_child({"strace", "-f", "-y", "-s", "512", "-o", trace_path, "-e",
                                  "trace=openat,rename,renameat,renameat2,fdatasync,fsync"},
-                                folder.path(), "");
+                                folder.path(), "", "SealChild");
   ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "strace is needed: " << status;
   const Trace trace(trace_path);
   const auto store = folder.path() + "/store";
@@ -274,7 +190,10 @@ class FillingFileSystem final : public FileSystem {
     return disk_.create_directories(path);
   }
   Status rename(const std::string& from, const std::string& to) override {
-    if (full) return fail(Code::kNoSpace, "rename: no space");
+    if (full) {
+      ++refused;
+      return fail(Code::kNoSpace, "rename: no space");
+    }
     return disk_.rename(from, to);
   }
   Status remove(const std::string& path) override { return disk_.remove(path); }
@@ -287,6 +206,7 @@ class FillingFileSystem final : public FileSystem {
     return disk_.total_bytes(path);
   }
   std::atomic<bool> full{false};
+  std::atomic<int> refused{0};
 
  private:
   PosixFileSystem disk_;
@@ -346,6 +266,39 @@ TEST_F(FullDisk, StoppingDoesNotWaitForEverAndTheJournalStillHasTheRest) {
   sample::feed(**again, catalogue_, rows_, 100, *(*again)->durable_position());
   ASSERT_TRUE((*again)->seal_now().has_value());
   expect_each_row_once(folder_.path(), rows_);
+}
+
+TEST_F(FullDisk, AMergeThatFindsNoSpaceLeavesItsFilesAndIsDoneLater) {
+  const auto rows = sample::rows(800);
+  for (std::size_t i = 0; i < rows.size(); i += 40) {
+    store_->apply(sample::batch(catalogue_, rows, i, i + 40));
+    ASSERT_TRUE(store_->seal_now().has_value());
+  }
+  fs_.full = true;
+  const auto before = folder_.list("store/parquet");
+  ASSERT_GE(before.size(), 20u);
+  const auto failures = [&] { return fs_.refused.load(); };
+  for (int i = 0; i < 600 && failures() < 3; ++i) {
+    clock_.advance(61 * kSecond);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_GE(failures(), 3) << "nothing was merged at all";
+  EXPECT_EQ(folder_.list("store/parquet"), before);
+  EXPECT_EQ(store_->totals(), sample::totals(rows));
+  expect_each_row_once(folder_.path(), rows);
+
+  fs_.full = false;
+  for (int i = 0; i < 600 && store_->health().files > 2; ++i) {
+    clock_.advance(61 * kSecond);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_LE(store_->health().files, 2u);
+  EXPECT_EQ(store_->totals(), sample::totals(rows));
+  store_->close();
+  EXPECT_TRUE(folder_.list("store/tmp").size() <= 1) << "the engine's own folder and no file";
+  store_ = *Store::open(options_in(folder_.path()), fs_, clock_, telemetry_, log_);
+  expect_each_row_once(folder_.path(), rows);
+  expect_rolled_up(*store_, rows);
 }
 
 // ---- queries meanwhile --------------------------------------------------------------------------

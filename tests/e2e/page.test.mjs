@@ -225,6 +225,7 @@ describe('the page', () => {
     });
   });
 
+  // S4-B29: requests, errors and latency are on the first view.
   test('tiles, recent calls and totals show what completed', async () => {
     const headers = { 'x-api-key': clientKey, 'content-type': 'application/json' };
     for (const [status, id] of [[200, 'aaaaaaaa-1111-4222-8333-444444444444'], [529, 'bbbbbbbb-1111-4222-8333-444444444444']]) {
@@ -245,6 +246,7 @@ describe('the page', () => {
       }, 'the totals on the tiles');
       assert.ok(sightglass.cost_usd > 0);
       assert.match(await tile('cost'), /^\$0\.\d+$/);
+      assert.match(await tile('latency'), /\d/);
       await page.click('text=Errors 1');
       const failed = page.locator('[data-trace="bbbbbbbb-1111-4222-8333-444444444444"]');
       assert.match(await failed.textContent(), /provider_overloaded/);
