@@ -80,6 +80,18 @@ Result<std::size_t> word(std::string_view query, std::string_view name,
   return fail(Code::kInvalid, sentence);
 }
 
+std::string_view source_name(store::Answer::Source source) {
+  switch (source) {
+    case store::Answer::Source::kRows:
+      return "rows";
+    case store::Answer::Source::kRollups:
+      return "rollups";
+    case store::Answer::Source::kBoth:
+      return "both";
+  }
+  return "";
+}
+
 std::string_view role_name(store::AnswerColumn::Role role) {
   using Role = store::AnswerColumn::Role;
   switch (role) {
@@ -159,6 +171,7 @@ bool counts_people(const store::TypedPlan& plan) {
 
 void append_notes(JsonWriter& json, const store::TypedPlan& plan, const store::Answer& answer) {
   json.key("notes").begin_array();
+  for (const auto& note : answer.notes) json.string(note);
   for (const auto& pattern : plan.patterns()) {
     for (const auto& warning : pattern->warnings(plan.catalogue())) json.string(warning);
   }
@@ -279,6 +292,7 @@ void append_answer_json(const store::TypedPlan& plan, const store::Answer& answe
   json.key("as_of").begin_object().key("position").unsigned_integer(answer.up_to);
   append_time(json, "time", answer.newest_ns);
   json.end_object();
+  json.key("source").string(source_name(answer.source));
   append_notes(json, plan, answer);
   json.end_object();
 }

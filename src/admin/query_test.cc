@@ -96,6 +96,8 @@ TEST(AdminQuery, AnAnswerIsWrittenWithUnitsAndHowExactItIs) {
   answer.groups = 2;
   answer.up_to = 9;
   answer.newest_ns = 59 * kSecond;
+  answer.source = store::Answer::Source::kBoth;
+  answer.notes = {"mind this"};
   std::string json;
   append_answer_json(*plan, answer, json);
   const std::string want =
@@ -107,8 +109,8 @@ TEST(AdminQuery, AnAnswerIsWrittenWithUnitsAndHowExactItIs) {
       R"x("error":"at most 1 % of the value: log histogram"},)x"
       R"x({"name":"count","role":"statistic","unit":"requests","exact":true}],)x"
       R"x("rows":[[0,"u:\"1\"",2.5,3],[30,null,null,0]],"groups":2,)x"
-      R"x("as_of":{"position":9,"time":"1970-01-01T00:00:59.000000000Z"},)x"
-      R"x("notes":["a person has a pseudonym for each epoch of its key: over more than one epoch )x"
+      R"x("as_of":{"position":9,"time":"1970-01-01T00:00:59.000000000Z"},"source":"both",)x"
+      R"x("notes":["mind this","a person has a pseudonym for each epoch of its key: over more than one epoch )x"
       R"x(the number of different ones is an upper bound"]})x";
   EXPECT_EQ(json, want);
 }

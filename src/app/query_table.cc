@@ -28,7 +28,7 @@ struct Column {
 struct Answer {
   std::vector<Column> columns;
   std::vector<std::vector<element>> rows;
-  std::string from, to, previous_from, newest;
+  std::string from, to, previous_from, newest, source;
   std::int64_t step_seconds = 0;
   std::uint64_t position = 0;
   std::vector<std::string> notes;
@@ -84,6 +84,7 @@ Result<Answer> read(simdjson::dom::parser& parser, std::string_view json) {
     out.newest = text_of(part, "time");
     if (part["position"].get(out.position) != simdjson::SUCCESS) out.position = 0;
   }
+  out.source = text_of(root, "source");
   if (root["step_seconds"].get(out.step_seconds) != simdjson::SUCCESS) out.step_seconds = 0;
   simdjson::dom::array notes;
   if (root["notes"].get(notes) == simdjson::SUCCESS) {
@@ -329,6 +330,13 @@ std::string csv_text(std::string_view text) {
   return out + "\"";
 }
 
+std::string source_line(std::string_view source) {
+  if (source == "rows") return "from single rows\n";
+  if (source == "rollups") return "from roll-ups\n";
+  if (source == "both") return "from roll-ups, and single rows for what is not in them\n";
+  return {};
+}
+
 }  // namespace
 
 std::string sparkline(const std::vector<std::optional<double>>& values, std::size_t width_,
@@ -378,6 +386,7 @@ Result<QueryText> query_table(std::string_view json, Layout layout) {
     out.text += column.name + ": " + column.error + "\n";
   }
   for (const auto& note : answer.notes) out.text += "note: " + note + "\n";
+  out.text += source_line(answer.source);
   return out;
 }
 

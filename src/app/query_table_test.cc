@@ -9,7 +9,7 @@ namespace {
 const std::string kHead =
     R"x({"from":"2026-11-28T14:00:00.000000000Z","to":"2026-11-29T14:00:00.000000000Z",)x";
 const std::string kTail =
-    R"x("groups":2,"as_of":{"position":9,"time":"x"},"notes":["mind this"]})x";
+    R"x("groups":2,"as_of":{"position":9,"time":"x"},"source":"both","notes":["mind this"]})x";
 
 std::string answer(const std::string& columns, const std::string& rows, int step_s = 0) {
   return kHead + "\"step_seconds\":" + std::to_string(step_s) +
@@ -33,7 +33,8 @@ TEST(QueryTable, TellsUnitsAndNoValueAndHowExactItIs) {
             "gpt-4o  9,007,199,254,740,993           1.50 s          $2.500000\n"
             "x                           0                -                  -\n"
             "p95(latency_us): about\n"
-            "note: mind this\n");
+            "note: mind this\n"
+            "from roll-ups, and single rows for what is not in them\n");
 }
 
 TEST(QueryTable, ValuesNeverSteerTheTerminal) {

@@ -1,89 +1,96 @@
-// Requests, tokens and cost by up to four dimensions: one statement over one version.
+// Requests, tokens and cost by up to four dimensions: a typed query by names that are always there.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "store/facts.h"
 #include "store/queries.h"
-#include "store/sql.h"
+#include "store/typed_plan.h"
 
 namespace sightglass::store {
 namespace {
 
-std::string_view column_of(Dimension dimension) {
+// Whatever the packs in force are: these columns mean the same under all of them.
+const std::shared_ptr<const event::Catalogue>& dimensions() {
+  static const auto catalogue = event::Catalogue::parse(R"(
+pack: dimensions
+version: 1
+fields:
+  client: { kind: text, class: category }
+  provider: { kind: text, class: category }
+  model: { kind: text, class: name }
+  key: { kind: text, class: category }
+  total_tokens: { kind: int, class: count }
+  cost_nanousd: { kind: int, class: money }
+)");
+  return *catalogue;
+}
+
+std::string name_of(Dimension dimension) {
   switch (dimension) {
     case Dimension::kClient:
-      return core::kClient;
+      return "client";
     case Dimension::kProvider:
-      return core::kProvider;
+      return "provider";
     case Dimension::kModel:
-      return core::kModel;
+      return "model";
     case Dimension::kKey:
       break;
   }
-  return "\"key\"";  // no core column: a file whose rows have none does not have it
+  return "key";
 }
 
-bool asks_for_key(const GroupQuery& query) {
-  const auto is_key = [](Dimension d) { return d == Dimension::kKey; };
-  return std::any_of(query.by.begin(), query.by.end(), is_key) ||
-         std::any_of(query.only.begin(), query.only.end(),
-                     [&](const auto& filter) { return is_key(filter.first); });
+// 0 of no value; a sum past 64 bits stays at the end.
+std::int64_t whole(const Cell& cell) {
+  if (const auto* const number = std::get_if<std::int64_t>(&cell)) return *number;
+  const auto* const real = std::get_if<double>(&cell);
+  if (real == nullptr) return 0;
+  using Limits = std::numeric_limits<std::int64_t>;
+  return std::signbit(*real) ? Limits::min() : Limits::max();
 }
 
-// As select_version(), with the column `key`, null where a file or a tail has none.
-std::string select_with_key(const Version& version, const std::string& directory, Range range) {
-  const auto all = select_version(version, directory, "*", range, Missing::kAllowed);
-  // The empty first part gives the column a name and a type.
-  return all.empty() ? all : "SELECT NULL::VARCHAR AS \"key\" WHERE false UNION ALL BY NAME " + all;
+std::int64_t saturated_sum(std::int64_t a, std::int64_t b) {
+  ExactSum out;
+  out.add(a);
+  out.add(b);
+  return out.value();
 }
 
 }  // namespace
 
 Result<std::vector<Group>> LocalQueries::groups(const GroupQuery& query) {
-  const auto range = within_engine(query.range);
-  std::string columns, order;
-  for (std::size_t i = 0; i < query.by.size(); ++i) {
-    columns.append("coalesce(").append(column_of(query.by[i])).append(", ''), ");
-    order.append(i == 0 ? "" : ", ").append(std::to_string(i + 1));
+  constexpr Nanos kFar = 4'500'000'000 * kSecond;  // as far as typed queries reach
+  TypedQuery asked;
+  asked.range = {std::clamp(query.range.start_ns, -kFar, kFar),
+                 std::clamp(query.range.end_ns, -kFar, kFar)};
+  if (asked.range.start_ns >= asked.range.end_ns) return std::vector<Group>();
+  for (const auto dimension : query.by) asked.group_by.push_back(name_of(dimension));
+  for (const auto& [dimension, text] : query.only) {
+    asked.only.emplace_back(name_of(dimension), text);
   }
-  std::vector<duck::Parameter> parameters = {range.start_ns, range.end_ns};
-  std::string where =
-      "terminal AND event_time >= make_timestamp_ns(?1) AND event_time < make_timestamp_ns(?2)";
-  for (const auto& [dimension, value] : query.only) {
-    parameters.emplace_back(value);
-    where.append(" AND ").append(column_of(dimension)).append(" = ?");
-    where += std::to_string(parameters.size());
-  }
-  std::string sql = "SELECT " + columns + "count(*), sum(total_tokens), sum(cost_nanousd) FROM (";
-  Result<duck::Rows> rows;
-  SG_TRY(queue_.run([&]() -> Status {
-    SG_ASSIGN(const auto version, look_());
-    const auto from =
-        asks_for_key(query)
-            ? select_with_key(version, parquet_directory_, range)
-            : select_version(version, parquet_directory_,
-                             "terminal, event_time, client, provider, model, total_tokens, "
-                             "cost_nanousd",
-                             range);
-    if (from.empty()) return {};
-    sql += from + ") WHERE " + where;
-    if (!order.empty()) sql += " GROUP BY " + order + " ORDER BY " + order;
-    sql += " LIMIT " + std::to_string(GroupQuery::kMostGroups + 1);
-    rows = connection_.query(sql, parameters);
-    if (rows) return {};
-    return explained(rows.error());
-  }));
-  if (rows->size() > GroupQuery::kMostGroups) {
-    return fail(Code::kTooLarge, "more than " + std::to_string(GroupQuery::kMostGroups) +
-                                     " groups; take fewer dimensions or a shorter range");
+  SG_TRY(parse_measures("count,sum(total_tokens),sum(cost_nanousd)", asked.measures));
+  SG_ASSIGN(const auto plan, TypedPlan::make(std::move(asked), dimensions()));
+  SG_ASSIGN(const auto answered, answer(plan));
+  // In the order of their values; no value and a text without a letter are one group.
+  std::map<std::vector<std::string>, Group> groups;
+  const auto width = query.by.size();
+  for (const auto& row : answered.rows) {
+    std::vector<std::string> values;
+    for (std::size_t i = 0; i < width; ++i) {
+      const auto* const text = std::get_if<std::string>(&row[i]);
+      values.push_back(text == nullptr ? std::string() : *text);
+    }
+    const auto requests = static_cast<std::uint64_t>(whole(row[width]));
+    if (requests == 0) continue;  // the one group of an empty history
+    auto& group = groups[values];
+    group.values = values;
+    group.requests += requests;
+    group.total_tokens = saturated_sum(group.total_tokens, whole(row[width + 1]));
+    group.cost_nanousd = saturated_sum(group.cost_nanousd, whole(row[width + 2]));
   }
   std::vector<Group> out;
-  const auto width = query.by.size();
-  for (std::size_t i = 0; i < rows->size(); ++i) {
-    Group group;
-    for (std::size_t c = 0; c < width; ++c) group.values.push_back(rows->at(i, c).text);
-    group.requests = static_cast<std::uint64_t>(rows->integer(i, width));
-    group.total_tokens = rows->integer(i, width + 1);
-    group.cost_nanousd = rows->integer(i, width + 2);
-    // Without a dimension an empty history is one row of zeros: no group.
-    if (group.requests > 0) out.push_back(std::move(group));
-  }
+  for (auto& [values, group] : groups) out.push_back(std::move(group));
   return out;
 }
 

@@ -416,6 +416,7 @@ Status History::drop_rows(std::size_t index, const std::string& select, const Sc
 
 Result<bool> History::forget_next(const journal::Forget& forget, const Schema& schema,
                                   std::vector<std::string>& looked_at) {
+  SG_TRY(forget_in_rollups(forget, looked_at));
   for (std::size_t i = 0; i < manifest_.files.size(); ++i) {
     const auto& file = manifest_.files[i];
     if (std::find(looked_at.begin(), looked_at.end(), file.name) != looked_at.end()) continue;
@@ -435,6 +436,7 @@ Result<bool> History::forget_next(const journal::Forget& forget, const Schema& s
     }
     return true;
   }
+  SG_TRY(repair_rollups());
   SG_TRY(remove_set_aside());
   return false;
 }

@@ -71,8 +71,8 @@ class History {
   Status merge(std::size_t first, std::size_t count, const std::string& select,
                const Schema& schema);
   // Rewrites the first file, other than those in `looked_at`, that holds one of the texts, and adds
-  // to `looked_at` those that hold none. False when no file is left; then what was set aside
-  // (orphaned, damaged) is deleted, too.
+  // to `looked_at` those that hold none; roll-ups at once. False when no file is left; then what
+  // was set aside (orphaned, damaged) is deleted, too.
   Result<bool> forget_next(const journal::Forget& forget, const Schema& schema,
                            std::vector<std::string>& looked_at);
   // Replaces a file by one with the rows of `select`, which are some of its own; without any it
@@ -132,6 +132,7 @@ class History {
   Result<RollupTable> cells_of_rows(RollupStep step, Nanos partition_ns);
   Result<std::vector<ManifestRollup>> adoptable_rollups(Nanos before_ns);
   Status remove_set_aside();
+  Status forget_in_rollups(const journal::Forget& forget, std::vector<std::string>& looked_at);
   void publish();
   void say(std::string sentence);
 

@@ -141,6 +141,45 @@ void History::retire_rollups(const Manifest& next) {
   }
 }
 
+// A name that is to be forgotten becomes none: the requests count on among those without one.
+Status History::forget_in_rollups(const journal::Forget& forget,
+                                  std::vector<std::string>& looked_at) {
+  auto next = manifest_;
+  bool changed = false;
+  for (auto& file : next.rollups) {
+    if (std::find(looked_at.begin(), looked_at.end(), file.name) != looked_at.end()) continue;
+    looked_at.push_back(file.name);
+    const auto read = read_rollup_file(fs_, path(file), file);
+    if (!read) {
+      // Made again in the end from rows, which have been rewritten by then.
+      const auto code = read.error().code;
+      if (code == Code::kCorrupt || code == Code::kNotFound) continue;
+      return std::unexpected(read.error());
+    }
+    RollupTable without;
+    bool holds = false;
+    for (const auto& [key, cell] : read->table.cells()) {
+      auto left = key;
+      for (auto* const name : {&left.provider, &left.client, &left.model, &left.key, &left.outcome,
+                               &left.error_type}) {
+        if (name->empty() || !forget.names(*name)) continue;
+        name->clear();
+        holds = true;
+      }
+      without.add(left, cell);
+    }
+    if (!holds) continue;
+    SG_ASSIGN(file, write_rollup(file.step, file.partition_ns, without, nullptr));
+    looked_at.push_back(file.name);
+    changed = true;
+  }
+  if (!changed) return {};
+  SG_TRY(fs_.sync_directory(rollup_));
+  SG_TRY(commit(std::move(next), "store.merge"));
+  publish();
+  return {};
+}
+
 // Reads as little as opening a store may cost: sizes. True when the manifest changed.
 Result<bool> History::check_rollups() {
   std::vector<ManifestRollup> good, lost;

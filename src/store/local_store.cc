@@ -349,7 +349,12 @@ Result<Version> LocalStore::look() const {
   SG_TRY(filling_->flush());
   Version version;
   version.files = files_;
-  version.rollups = rollups_;
+  // What is due to go is gone, so that what is there of a step is all of it from there on.
+  for (const auto& file : rollups_) {
+    const bool due = options_.retention.is_due(file->step, file->end_ns(), accept_ns_);
+    if (!due) version.rollups.push_back(file);
+  }
+  version.rolled_up = rolled_up_;
   version.expired_newest_ns = expired_newest_ns_;
   version.columns = schema_.columns();
   version.up_to = applied_;
@@ -390,6 +395,7 @@ Store::Health LocalStore::health() const {
 void LocalStore::publish() {
   files_ = history_->files();
   rollups_ = history_->rollups();
+  rolled_up_ = history_->manifest().rolled_up;
   expired_newest_ns_ = history_->manifest().expired_newest_ns;
   expired_totals_ = history_->manifest().expired_totals;
   expired_rows_ = history_->manifest().expired_rows;

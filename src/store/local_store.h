@@ -105,6 +105,7 @@ class LocalStore final : public Store {
   std::uint64_t next_tail_ = 1;
   std::vector<DataFile> files_;  // the history's, published
   std::vector<RollupFile> rollups_;
+  journal::Position rolled_up_ = 0;
   Nanos expired_newest_ns_ = 0;
   journal::Totals expired_totals_;
   std::uint64_t expired_rows_ = 0, lost_rows_ = 0;  // likewise

@@ -83,6 +83,7 @@ class Files final : public OfflineQueries {
     for (const auto& file : manifest->rollups) {
       out.rollups.push_back(std::make_shared<const ManifestRollup>(file));
     }
+    out.rolled_up = manifest->rolled_up;
     out.expired_newest_ns = manifest->expired_newest_ns;
     return out;
   }

@@ -16,6 +16,11 @@ std::unexpected<Error> too_many(std::string_view what) {
                                    "; filter more, group by fewer fields, or take a longer step");
 }
 
+constexpr const char* kSketchesTooLarge =
+    "percentiles and distinct counts of so many groups and steps take too much memory; filter "
+    "more, "
+    "group by fewer fields, or take a longer step";
+
 void merge_rows(AccumulatedRow& into, const AccumulatedRow& from, const TypedPlan& plan) {
   if (from.empty()) return;
   if (into.empty()) into.resize(from.size());
@@ -90,6 +95,13 @@ void Accumulated::merge(const Accumulated& other, Accumulator::Kind kind) {
   }
 }
 
+std::size_t Accumulated::sketch_bytes() const {
+  std::size_t out = 0;
+  if (sketch) out += sizeof *sketch + sketch->memory_bytes();
+  if (distinct) out += sizeof *distinct + distinct->memory_bytes();
+  return out;
+}
+
 bool PartialAnswer::Less::operator()(const std::vector<Cell>& a, const std::vector<Cell>& b) const {
   return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), comes_before);
 }
@@ -101,12 +113,15 @@ Status PartialAnswer::add(Period period, std::int64_t step, const std::vector<Ce
   const auto [place, first] = at->second.try_emplace(step);
   if (first && ++steps_ > 2 * TypedQuery::kMostRows) return too_many("50,000 rows");
   auto& row = period == Period::kAsked ? place->second.asked : place->second.previous;
+  for (const auto& value : row) sketch_bytes_ -= value.sketch_bytes();
   if (row.empty()) {
     row = std::move(values);
   } else {
     merge_rows(row, values, plan_);
   }
-  return {};
+  for (const auto& value : row) sketch_bytes_ += value.sketch_bytes();
+  if (sketch_bytes_ <= 2 * TypedQuery::kSketchBytes) return {};
+  return fail(Code::kTooLarge, kSketchesTooLarge);
 }
 
 // Turns what was accumulated into the answer's cells.

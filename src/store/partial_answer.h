@@ -24,13 +24,15 @@ struct Accumulated {
   std::unique_ptr<DistinctSet> distinct;
 
   void merge(const Accumulated& other, Accumulator::Kind kind);
+  std::size_t sketch_bytes() const;  // of sketch and distinct
 };
 using AccumulatedRow = std::vector<Accumulated>;  // parallel to TypedPlan::accumulators()
 
 // The seam between answers and what they are made of: single rows are one source of parts, what was
 // rolled up of them before is another. Each hands over its part of the range with add().
 //
-// Threads: one. Bounds: TypedQuery's groups and rows.
+// Threads: one. Bounds: TypedQuery's groups and rows, and twice its bytes for sketches: of a period
+// and of the one before.
 class PartialAnswer {
  public:
   enum class Period : std::uint8_t { kAsked, kPrevious };
@@ -57,7 +59,8 @@ class PartialAnswer {
 
   const TypedPlan& plan_;
   Groups groups_;
-  std::size_t steps_ = 0;  // of all groups
+  std::size_t steps_ = 0;         // of all groups
+  std::size_t sketch_bytes_ = 0;  // of all of them
 };
 
 }  // namespace sightglass::store

@@ -68,8 +68,10 @@ LocalQueries::LocalQueries(const Options& options, const std::string& folder, Fi
       functions_added_(functions_.add_to(connection_)),
       look_(std::move(look)),
       suspect_(std::move(suspect)),
-      queue_(options.query_queue, options.query_limit_ns, clock, telemetry,
-             [this] { connection_.interrupt(); }) {}
+      queue_(options.query_queue, options.query_limit_ns, clock, telemetry, [this] {
+        interrupted_.store(true, std::memory_order_relaxed);
+        connection_.interrupt();
+      }) {}
 
 Result<duck::Rows> LocalQueries::run(std::string_view columns, Range range,
                                      const std::string& before, const std::string& after,

@@ -1,6 +1,7 @@
 // The typed queries, as SQL over one version of the history.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <set>
@@ -23,6 +24,7 @@ struct Version {
   std::vector<std::shared_ptr<const Tail>> tails;
   std::vector<std::string> tables;  // of the tails, as far as they were filled
   std::vector<RollupFile> rollups;  // of the rows in the files, and of those that have expired
+  journal::Position rolled_up = 0;  // rows of files past this are in no roll-up yet
   Nanos expired_newest_ns = 0;      // Manifest's: requests after this are all there as rows
   std::vector<Column> columns;      // of the table: some files and tails lack some
   journal::Position up_to = 0;      // what is newer in the journal is not in it
@@ -41,6 +43,11 @@ StoredEvent event_of(const duck::Rows& rows, std::size_t row);
 
 // The part of a range that the engine's timestamps can hold.
 Range within_engine(Range range);
+
+struct RollupCover;  // store/rollup_cover.h
+class RollupPlan;    // store/rollup_plan.h
+struct RowScope;     // store/typed_sql.h
+enum class Reach : std::uint8_t;
 
 class LocalQueries final : public Queries, public TypedQueries {
  public:
@@ -72,8 +79,18 @@ class LocalQueries final : public Queries, public TypedQueries {
   };
   Result<duck::Rows> run(std::string_view columns, Range range, const std::string& before,
                          const std::string& after, std::span<const duck::Parameter> parameters);
+  struct Gathered;
   Status read_typed(const TypedPlan& plan, PartialAnswer::Period period, const Version& version,
-                    PartialAnswer& answer);
+                    const RowScope& scope, Gathered& out);
+  // False: cells do not suffice, and rows may.
+  Result<bool> read_cells(const RollupPlan& rollups, PartialAnswer::Period period,
+                          const Version& version, const RollupCover& cover, Reach reach,
+                          Gathered& out);
+  // Whether roll-ups of this step know of requests in the range.
+  Result<bool> had_requests(const Version& version, RollupStep step, Range range);
+  Status check_interrupted() const;
+  Result<bool> gather(const TypedPlan& plan, const RollupPlan* rollups, const Version& version,
+                      Reach reach, Gathered& out);
   Status read_answer(const TypedPlan& plan, Answer& out);
   Status read_events(const EventQuery& query, EventPage& page);
   Result<Aggregate> aggregate_rows(const Version& version, Range range, const Filter& filter,
@@ -93,6 +110,7 @@ class LocalQueries final : public Queries, public TypedQueries {
   Status functions_added_;
   const Look look_;
   const Suspect suspect_;
+  std::atomic<bool> interrupted_ = false;  // the question that is being answered
   QueryQueue queue_;
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "store/rollup.h"
 
 namespace sightglass::store {
 
@@ -22,6 +23,16 @@ struct Retention {
   Nanos minutes_ns = 7 * 86'400 * kSecond;
   Nanos hours_ns = 400 * 86'400 * kSecond;
   Nanos days_ns = 0;
+  Nanos rollups_ns(RollupStep step) const {
+    return step == RollupStep::kMinute ? minutes_ns
+           : step == RollupStep::kHour ? hours_ns
+                                       : days_ns;
+  }
+  // Whether roll-ups of this step, all of them before `end_ns`, are to go.
+  bool is_due(RollupStep step, Nanos end_ns, Nanos now_ns) const {
+    const auto keep = rollups_ns(step);
+    return keep != 0 && now_ns > keep && end_ns <= now_ns - keep;
+  }
 };
 
 // The classes of rows that a retention tells apart: one a rule, what applications sent, the rest.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include "base/crc32c.h"
 
@@ -9,7 +10,7 @@ namespace sightglass::store {
 namespace {
 
 constexpr std::string_view kMagic = "SGRU";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr Nanos kMinute = 60 * kSecond, kHour = 60 * kMinute, kDay = 24 * kHour;
 constexpr std::size_t kMaxNameBytes = 4096;
 // Rows have such times only; steps and partitions of others could not be counted in 64 bits.
@@ -25,15 +26,51 @@ std::int64_t saturated_sum(std::int64_t a, std::int64_t b) {
 constexpr std::string RollupKey::* kNames[] = {&RollupKey::provider, &RollupKey::client,
                                                &RollupKey::model,    &RollupKey::key,
                                                &RollupKey::outcome,  &RollupKey::error_type};
-constexpr std::uint64_t RollupCell::* kCounts[] = {&RollupCell::requests, &RollupCell::unpriced,
-                                                   &RollupCell::timed};
+constexpr std::uint64_t RollupCell::* kCounts[] = {&RollupCell::requests,
+                                                   &RollupCell::unpriced,
+                                                   &RollupCell::timed,
+                                                   &RollupCell::input_values,
+                                                   &RollupCell::cache_read_values,
+                                                   &RollupCell::cache_write_5m_values,
+                                                   &RollupCell::cache_write_1h_values,
+                                                   &RollupCell::output_values,
+                                                   &RollupCell::total_values,
+                                                   &RollupCell::cost_values};
+constexpr std::size_t kFirstCounts = 3;  // those of version 1
 constexpr std::int64_t RollupCell::* kSums[] = {
     &RollupCell::input_tokens,          &RollupCell::cache_read_tokens,
     &RollupCell::cache_write_5m_tokens, &RollupCell::cache_write_1h_tokens,
     &RollupCell::output_tokens,         &RollupCell::total_tokens,
     &RollupCell::cost_nanousd,          &RollupCell::latency_us};
 
-void read_cell(ByteReader& in, Nanos partition, RollupStep step, RollupKey& key, RollupCell& cell) {
+// Version 1: buckets alone, that of what is not above 0 before the others.
+void read_first_latency(ByteReader& in, ValueHistogram& out) {
+  constexpr int kNotAbove = -1, kLargest = 2'206;
+  const auto size = in.varint();
+  if (size > static_cast<std::uint64_t>(kLargest - kNotAbove) + 1) return in.invalidate();
+  int behind = kNotAbove - 1;
+  std::uint64_t all = 0;
+  for (std::uint64_t i = 0; i < size && in.ok(); ++i) {
+    const auto step = in.varint();
+    const auto n = in.varint();
+    if (step == 0 || step > static_cast<std::uint64_t>(kLargest - behind) || n == 0 ||
+        __builtin_add_overflow(all, n, &all)) {
+      return in.invalidate();
+    }
+    behind += static_cast<int>(step);
+    if (behind == kNotAbove) {
+      out.add(0, n);
+    } else {
+      out.add_bucket(behind, n);
+    }
+  }
+}
+
+constexpr std::uint8_t kUncounted = 4;  // added to how a cell says whether it is of streaming
+
+// What a cell of version 1 says, and of a later one all of it.
+void read_cell(ByteReader& in, std::uint32_t version, Nanos partition, RollupStep step,
+               RollupKey& key, RollupCell& cell) {
   const auto number = in.varint();
   if (number >= static_cast<std::uint64_t>(partition_ns(step) / step_ns(step))) {
     return in.invalidate();
@@ -43,13 +80,17 @@ void read_cell(ByteReader& in, Nanos partition, RollupStep step, RollupKey& key,
     key.*name = in.string();
     if ((key.*name).size() > kMaxNameBytes) return in.invalidate();
   }
-  const auto streaming = in.u8();
+  auto streaming = in.u8();
+  cell.counted = version > 1 && streaming < kUncounted;
+  if (version > 1 && !cell.counted) streaming = static_cast<std::uint8_t>(streaming - kUncounted);
   if (streaming > 2) return in.invalidate();
   key.streaming = static_cast<std::int8_t>(streaming - 1);
-  for (const auto count : kCounts) cell.*count = in.varint();
+  const auto counts = std::span(kCounts).first(version > 1 ? std::size(kCounts) : kFirstCounts);
+  for (const auto count : counts) cell.*count = in.varint();
   for (const auto sum : kSums) cell.*sum = in.zigzag();
   cell.last_ns = in.zigzag();
-  cell.latency.load(in);
+  if (version == 1) return read_first_latency(in, cell.latency);
+  if (!cell.latency.load(in)) in.invalidate();
 }
 
 }  // namespace
@@ -83,7 +124,8 @@ void RollupCell::add(const RollupCell& other) {
   for (const auto count : kCounts) this->*count += other.*count;
   for (const auto sum : kSums) this->*sum = saturated_sum(this->*sum, other.*sum);
   last_ns = std::max(last_ns, other.last_ns);
-  latency.add(other.latency);
+  latency.merge(other.latency);
+  counted = counted && other.counted;
 }
 
 void RollupTable::add(const RollupKey& key, const RollupCell& cell) {
@@ -124,7 +166,7 @@ std::string encode_rollup(RollupStep step, Nanos partition, const RollupTable& t
   for (const auto& [key, cell] : table.cells()) {
     out.varint(static_cast<std::uint64_t>((key.start_ns - partition) / step_ns(step)));
     for (const auto name : kNames) out.string(key.*name);
-    out.u8(static_cast<std::uint8_t>(key.streaming + 1));
+    out.u8(static_cast<std::uint8_t>(key.streaming + 1 + (cell.counted ? 0 : kUncounted)));
     for (const auto count : kCounts) out.varint(cell.*count);
     for (const auto sum : kSums) out.zigzag(cell.*sum);
     out.zigzag(cell.last_ns);
@@ -143,9 +185,11 @@ Result<DecodedRollup> decode_rollup(Bytes untrusted) {
   const auto body = untrusted.substr(0, untrusted.size() - kCrcBytes);
   if (ByteReader(untrusted.substr(body.size())).u32() != crc32c(body)) return damaged();
   ByteReader in(body.substr(kMagic.size()));
-  if (in.u32() > kVersion) {
+  const auto version = in.u32();
+  if (version > kVersion) {
     return fail(Code::kVersion, "a roll-up file was written by a newer version of Sightglass");
   }
+  if (version == 0) return damaged();
   DecodedRollup out;
   const auto step = in.u8();
   out.partition_ns = in.i64();
@@ -160,7 +204,7 @@ Result<DecodedRollup> decode_rollup(Bytes untrusted) {
   for (std::uint64_t i = 0; i < cells && in.ok(); ++i) {
     RollupKey key;
     RollupCell cell;
-    read_cell(in, out.partition_ns, out.step, key, cell);
+    read_cell(in, version, out.partition_ns, out.step, key, cell);
     if (!in.ok() || (behind && !(*behind < key))) return damaged();  // each once, in order
     behind = key;
     // As it stands: the bound of cells was kept by who wrote them.

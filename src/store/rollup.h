@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "store/latency_sketch.h"
+#include "store/value_histogram.h"
 
 namespace sightglass::store {
 
@@ -29,26 +29,33 @@ Nanos partition_ns(RollupStep step);
 // The beginning of the step or partition that holds a time; UTC.
 Nanos begin_of(Nanos time_ns, Nanos length_ns);
 
-// Whose numbers a cell has. A name that the rows do not have is empty.
+// Whose numbers a cell has. A name that the rows do not have is empty; kEmptyName stands for the
+// text without a letter, which rows can have and which is no UTF-8.
 struct RollupKey {
+  static constexpr std::string_view kEmptyName = "\xff";
   Nanos start_ns = 0;  // of the step
   std::string provider, client, model, key, outcome, error_type;
   std::int8_t streaming = -1;  // 0 no, 1 yes, -1 the rows do not say
   friend auto operator<=>(const RollupKey&, const RollupKey&) = default;
 };
 
-// Sums stay at the ends of 64 bits, as those of rows do.
+// Sums stay at the ends of 64 bits. A request may lack any of the values.
 struct RollupCell {
   std::uint64_t requests = 0;
   std::uint64_t unpriced = 0;
   std::uint64_t timed = 0;  // those with a latency
+  // How many have the value that is summed below; known only where `counted`.
+  std::uint64_t input_values = 0, cache_read_values = 0;
+  std::uint64_t cache_write_5m_values = 0, cache_write_1h_values = 0;
+  std::uint64_t output_values = 0, total_values = 0, cost_values = 0;
   std::int64_t input_tokens = 0, cache_read_tokens = 0;
   std::int64_t cache_write_5m_tokens = 0, cache_write_1h_tokens = 0;
   std::int64_t output_tokens = 0, total_tokens = 0;
   std::int64_t cost_nanousd = 0;
   std::int64_t latency_us = 0;  // their sum
   Nanos last_ns = 0;            // the newest request
-  LatencySketch latency = {};   // in µs
+  ValueHistogram latency = {};  // in µs
+  bool counted = true;          // false: some are from files of version 1
   void add(const RollupCell& other);
   friend bool operator==(const RollupCell&, const RollupCell&) = default;
 };

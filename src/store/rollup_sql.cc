@@ -9,23 +9,45 @@ namespace {
 
 constexpr std::string_view kKeys =
     "start, provider, client, model, \"key\", outcome, error_type, streaming";
+// By place: a pack may have a field called `start`.
+constexpr std::string_view kKeyPlaces = "1, 2, 3, 4, 5, 6, 7, 8";
 
-// "2:7 31:1": bucket and count.
-void add_buckets(std::string_view text, LatencySketch& out) {
+// "2:7 31:1": a code of bucket_code() and a count.
+void add_buckets(std::string_view text, ValueHistogram& out) {
   while (!text.empty()) {
     const auto end = text.find(' ');
     const auto pair = text.substr(0, end);
     const auto colon = pair.find(':');
-    const auto bucket = parse_int(pair.substr(0, colon));
+    const auto code = parse_int(pair.substr(0, colon));
     const auto count = colon == pair.npos ? std::nullopt : parse_int(pair.substr(colon + 1));
-    if (bucket && count && *count > 0) {
-      const auto within =
-          std::clamp<std::int64_t>(*bucket, LatencySketch::kBelow, LatencySketch::kLargest);
-      out.add_bucket(static_cast<int>(within), static_cast<std::uint64_t>(*count));
+    constexpr std::int64_t kFar = 10'000;  // past any bucket
+    if (code && count && *count > 0) {
+      const auto n = static_cast<std::uint64_t>(*count);
+      const auto within = static_cast<std::int32_t>(std::clamp(*code, -kFar, kFar));
+      if (within > 0) out.add_bucket(within - 1, n);
+      if (within == 0) out.add(0, n);
+      if (within < 0) out.add_negative_bucket(-within - 1, n);
     }
     text = end == text.npos ? std::string_view() : text.substr(end + 1);
   }
 }
+
+// A whole number's bucket, one further from 0 and signed; 0 is its own.
+std::string bucket_code(const std::string& column) {
+  return "CASE WHEN " + column + " > 0 THEN 1 + ceil(ln(" + column + ") / ln(1.02))::BIGINT WHEN " +
+         column + " < 0 THEN -1 - ceil(ln(-(" + column + "::DOUBLE)) / ln(1.02))::BIGINT ELSE " +
+         column + " END";
+}
+
+// What a row lacks is no name; a text without a letter is one.
+std::string name_of(const duck::Rows::Cell& cell) {
+  if (cell.null) return {};
+  return cell.text.empty() ? std::string(RollupKey::kEmptyName) : cell.text;
+}
+
+constexpr std::string_view kSummed[] = {
+    "input_tokens",  "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
+    "output_tokens", "total_tokens",      "cost_nanousd"};
 
 }  // namespace
 
@@ -34,30 +56,34 @@ void add_buckets(std::string_view text, LatencySketch& out) {
 std::string select_rollup(const std::string& select, const std::string& where) {
   const auto minute = std::to_string(step_ns(RollupStep::kMinute));
   const auto ns = std::string("epoch_ns(event_time)");
-  std::string inner =
-      "SELECT " + ns + " - ((" + ns + " % " + minute + " + " + minute + ") % " + minute +
-      ") AS start, coalesce(provider, '') AS provider, coalesce(client, '') AS client, "
-      "coalesce(model, '') AS model, coalesce(\"key\", '') AS \"key\", "
-      "coalesce(outcome, '') AS outcome, coalesce(error_type, '') AS error_type, "
-      "coalesce(is_streaming::BIGINT, -1) AS streaming, "
-      "CASE WHEN latency_us > 0 THEN ceil(ln(latency_us) / ln(1.02))::BIGINT "
-      "WHEN latency_us IS NOT NULL THEN -1 END AS bucket, "
-      "count(*) AS n, count(unpriced_reason) AS unpriced, count(latency_us) AS timed, "
-      "sum(latency_us) AS latency, sum(input_tokens) AS input, "
-      "sum(cache_read_tokens) AS cache_read, sum(cache_write_5m_tokens) AS write_5m, "
-      "sum(cache_write_1h_tokens) AS write_1h, sum(output_tokens) AS output, "
-      "sum(total_tokens) AS total, sum(cost_nanousd) AS cost, max(" +
-      ns +
-      ") AS newest FROM (SELECT NULL::VARCHAR AS \"key\", NULL::VARCHAR AS error_type, "
-      "NULL::BOOLEAN AS is_streaming WHERE false UNION ALL BY NAME SELECT * FROM (" +
-      select + ")) WHERE terminal AND " + where + " GROUP BY ";
-  inner.append(kKeys).append(", bucket");
+  std::string inner = "SELECT " + ns + " - ((" + ns + " % " + minute + " + " + minute + ") % " +
+                      minute +
+                      ") AS start, provider, client, model, \"key\", outcome, error_type, "
+                      "coalesce(is_streaming::BIGINT, -1) AS streaming, " +
+                      bucket_code("latency_us") +
+                      " AS bucket, count(*) AS n, count(unpriced_reason) AS unpriced, "
+                      "count(latency_us) AS timed, sum(latency_us) AS latency";
+  std::string counts, sums;
+  for (std::size_t i = 0; i < std::size(kSummed); ++i) {
+    const auto place = std::to_string(i);
+    const std::string column(kSummed[i]);
+    inner += ", count(" + column + ") AS n" + place + ", sum(" + column + ") AS s" + place;
+    counts += ", sum(n" + place + ")";
+    sums += ", sum(s" + place + ")";
+  }
+  inner += ", max(" + ns +
+           ") AS newest FROM (SELECT NULL::VARCHAR AS \"key\", NULL::VARCHAR AS error_type, "
+           "NULL::BOOLEAN AS is_streaming WHERE false UNION ALL BY NAME SELECT * FROM (" +
+           select + ")) WHERE terminal AND " + where + " GROUP BY ";
+  inner.append(kKeyPlaces).append(", 9");
   std::string out = "SELECT ";
-  out.append(kKeys).append(
-      ", sum(n), sum(unpriced), sum(timed), sum(latency), sum(input), sum(cache_read), "
-      "sum(write_5m), sum(write_1h), sum(output), sum(total), sum(cost), max(newest), "
-      "string_agg(bucket || ':' || timed, ' ') FILTER (bucket IS NOT NULL) FROM (");
-  out.append(inner).append(") GROUP BY ").append(kKeys);
+  out.append(kKeys).append(", sum(n), sum(unpriced), sum(timed)").append(counts);
+  out.append(", sum(latency)")
+      .append(sums)
+      .append(
+          ", max(newest), string_agg(bucket || ':' || timed, ' ') FILTER (bucket IS NOT NULL) FROM "
+          "(");
+  out.append(inner).append(") GROUP BY ").append(kKeyPlaces);
   return out;
 }
 
@@ -69,11 +95,14 @@ RollupTable read_rollup(const duck::Rows& rows) {
     std::size_t c = 1;
     for (auto* const name :
          {&key.provider, &key.client, &key.model, &key.key, &key.outcome, &key.error_type}) {
-      *name = rows.at(r, c++).text;
+      *name = name_of(rows.at(r, c++));
     }
     key.streaming = static_cast<std::int8_t>(rows.integer(r, c++));
     RollupCell cell;
-    for (auto* const count : {&cell.requests, &cell.unpriced, &cell.timed}) {
+    for (auto* const count :
+         {&cell.requests, &cell.unpriced, &cell.timed, &cell.input_values, &cell.cache_read_values,
+          &cell.cache_write_5m_values, &cell.cache_write_1h_values, &cell.output_values,
+          &cell.total_values, &cell.cost_values}) {
       *count = static_cast<std::uint64_t>(rows.integer(r, c++));
     }
     for (auto* const sum : {&cell.latency_us, &cell.input_tokens, &cell.cache_read_tokens,

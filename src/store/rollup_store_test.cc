@@ -53,9 +53,18 @@ Cells evaluate(const std::vector<sample::Row>& rows, const RollupQuery& query) {
         {"cost_nanousd", &RollupCell::cost_nanousd},
         {"latency_us", &RollupCell::latency_us}};
     for (const auto& [name, member] : sums) cell.*member += row.number(name).value_or(0);
+    const std::pair<const char*, std::uint64_t RollupCell::*> counts[] = {
+        {"input_tokens", &RollupCell::input_values},
+        {"cache_read_tokens", &RollupCell::cache_read_values},
+        {"cache_write_5m_tokens", &RollupCell::cache_write_5m_values},
+        {"cache_write_1h_tokens", &RollupCell::cache_write_1h_values},
+        {"output_tokens", &RollupCell::output_values},
+        {"total_tokens", &RollupCell::total_values},
+        {"cost_nanousd", &RollupCell::cost_values}};
+    for (const auto& [name, member] : counts) cell.*member += row.number(name).has_value();
     if (const auto latency = row.number("latency_us")) {
       ++cell.timed;
-      cell.latency.add(*latency);
+      cell.latency.add(static_cast<double>(*latency));
     }
     cell.last_ns = std::max(cell.last_ns, row.time_ns);
   }

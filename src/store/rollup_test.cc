@@ -1,69 +1,19 @@
-// Roll-ups by themselves: sketches against sorted values, cells against plain sums, files against
-// every changed byte.
+// Roll-ups by themselves: cells against plain sums, files against every changed byte.
 #include "store/rollup.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "base/crc32c.h"
 #include "base/random.h"
 
 namespace sightglass::store {
 namespace {
 
-double exact_quantile(std::vector<std::int64_t> values, double q) {
-  std::sort(values.begin(), values.end());
-  const auto rank = std::max(1.0, std::ceil(q * static_cast<double>(values.size())));
-  return static_cast<double>(values[static_cast<std::size_t>(rank) - 1]);
-}
-
-TEST(LatencySketch, EveryQuantileIsWithinOnePercentOfTheValueOfThatRank) {
-  SeededRandom random(3);
-  for (const std::uint64_t most : {10ull, 5'000ull, 80'000'000ull, 1ull << 62}) {
-    LatencySketch histogram;
-    std::vector<std::int64_t> values;
-    for (int i = 0; i < 3000; ++i) {
-      values.push_back(static_cast<std::int64_t>(random.below(random.below(most) + 1)));
-      histogram.add(values.back());
-    }
-    for (const double q : {0.0, 0.01, 0.25, 0.5, 0.9, 0.99, 0.999, 1.0}) {
-      const auto want = exact_quantile(values, q);
-      EXPECT_NEAR(histogram.quantile(q), want, want * 0.01) << most << " " << q;
-    }
-    EXPECT_EQ(histogram.count(), values.size());
-  }
-}
-
-TEST(LatencySketch, TheHistogramsOfPartsAddUpToThatOfTheWhole) {
-  SeededRandom random(4);
-  LatencySketch whole, sum, empty;
-  for (int part = 0; part < 10; ++part) {
-    LatencySketch one;
-    for (int i = 0; i < 100; ++i) {
-      const auto value = static_cast<std::int64_t>(random.below(1ull << random.below(60)));
-      one.add(value - 5);
-      whole.add(value - 5);
-    }
-    sum.add(one);
-    sum.add(empty);
-  }
-  EXPECT_EQ(sum, whole);
-}
-
-TEST(LatencySketch, TheEndsOfTheRangeHaveBuckets) {
-  LatencySketch histogram;
-  EXPECT_EQ(histogram.quantile(0.5), 0);
-  histogram.add(INT64_MIN);
-  EXPECT_EQ(histogram.quantile(1), 0);
-  histogram.add(INT64_MAX);
-  EXPECT_NEAR(histogram.quantile(1), 9.22e18, 1e17);
-  EXPECT_EQ(LatencySketch::bucket_of(1), 0);
-}
-
 RollupTable some_cells(std::uint64_t seed, int count, Nanos from, Nanos length) {
   SeededRandom random(seed);
-  const char* const names[] = {"", "openai", "a b", "\xc3\xa9", "x\0y"};
+  const char* const names[] = {"", "openai", "a b", "\xc3\xa9", "\xff"};
   const auto name = [&] { return std::string(names[random.below(5)]); };
   RollupTable out;
   for (int i = 0; i < count; ++i) {
@@ -81,7 +31,11 @@ RollupTable some_cells(std::uint64_t seed, int count, Nanos from, Nanos length) 
     cell.cost_nanousd = static_cast<std::int64_t>(random.below(1000)) - 500;
     cell.input_tokens = INT64_MAX - static_cast<std::int64_t>(random.below(5));
     cell.last_ns = key.start_ns + 5;
-    cell.latency.add(static_cast<std::int64_t>(random.below(1'000'000)));
+    cell.output_values = random.below(cell.requests + 1);
+    cell.counted = random.below(9) != 0;
+    for (int n = 0; n < 5; ++n) {
+      cell.latency.add(static_cast<double>(random.below(1'000'000)) - 1'000);
+    }
     out.add(key, cell);
   }
   return out;
@@ -97,6 +51,48 @@ TEST(Rollup, AFileReadsBackAsItWasWritten) {
   EXPECT_EQ(got->step, RollupStep::kMinute);
   EXPECT_EQ(got->partition_ns, kHourStart);
   EXPECT_EQ(got->table.cells(), table.cells());
+}
+
+// One cell as version 1 wrote it: without the numbers of values, and with one bucket for all
+// latencies that are not above 0.
+TEST(Rollup, AFileOfVersionOneReadsAndSaysWhatItDoesNotKnow) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.raw("SGRU");
+  out.u32(1);
+  out.u8(0);
+  out.i64(kHourStart);
+  out.varint(1);
+  out.varint(5);
+  for (const auto* name : {"openai", "", "gpt-4o", "", "ok", ""}) out.string(name);
+  out.u8(2);
+  for (const std::uint64_t count : {9u, 1u, 7u}) out.varint(count);
+  for (const std::int64_t sum : {1, 2, 3, 4, 5, 6, 7, 8}) out.zigzag(sum);
+  out.zigzag(kHourStart + 99);
+  out.varint(2);
+  out.varint(1);  // bucket -1
+  out.varint(3);
+  out.varint(1 + 350);  // bucket 350
+  out.varint(4);
+  out.u32(crc32c(bytes));
+  const auto got = decode_rollup(bytes);
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  ASSERT_EQ(got->table.cells().size(), 1u);
+  const auto& [key, cell] = *got->table.cells().begin();
+  EXPECT_EQ(key.model, "gpt-4o");
+  EXPECT_EQ(key.streaming, 1);
+  EXPECT_EQ(cell.requests, 9u);
+  EXPECT_EQ(cell.output_tokens, 5);
+  EXPECT_EQ(cell.latency_us, 8);
+  EXPECT_FALSE(cell.counted);
+  ValueHistogram want;
+  want.add(0, 3);
+  want.add_bucket(350, 4);
+  EXPECT_EQ(cell.latency, want);
+  // Written anew it is a file of the newest version, and what is not known stays so.
+  const auto again = decode_rollup(encode_rollup(got->step, got->partition_ns, got->table));
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->table.cells(), got->table.cells());
 }
 
 TEST(Rollup, AnyChangedByteAndAnyCutIsNoticed) {

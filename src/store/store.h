@@ -37,6 +37,7 @@ struct Options {
 struct Range {
   Nanos start_ns = 0;
   Nanos end_ns = 0;
+  friend bool operator==(const Range&, const Range&) = default;
 };
 
 // The Administration seed's numbers over terminal events; definitions in ARCHITECTURE.md. Counts

@@ -71,6 +71,24 @@ struct Journal {
       for (auto& record : batch.records) record.position += positions;
     }
   }
+  // Those from `from` on, evenly over `length`.
+  static Journal spread(std::size_t count, journal::Position from, Nanos start_ns, Nanos length) {
+    sample::Generator generator(from);
+    const auto catalogue = sample::gateway_catalogue();
+    std::vector<sample::Row> rows;
+    while (rows.size() < count) {
+      auto row = generator.next();
+      if (!row.terminal) continue;
+      row.time_ns = start_ns + length / static_cast<Nanos>(count) * std::ssize(rows);
+      row.position = from + rows.size();
+      rows.push_back(std::move(row));
+    }
+    Journal out;
+    for (std::size_t i = 0; i < count; i += 200) {
+      out.batches.push_back(sample::batch(catalogue, rows, i, std::min(count, i + 200)));
+    }
+    return out;
+  }
   void feed(Store& store) const {
     for (const auto& batch : batches) store.apply(batch);
   }
@@ -145,6 +163,38 @@ struct Histories {
   Environment million, minutes;
   Nanos first_ns = 0, last_ns = 0;
 };
+
+// A million requests over 90 days that ended some minutes past an hour, in 30 files.
+struct NinetyDays {
+  static constexpr Nanos kDay = 86'400 * kSecond;
+  static constexpr Nanos kEnd = 1'700'000'000 * kSecond;
+  NinetyDays() : store(kSealRows) {
+    for (int part = 0; part < 30; ++part) {
+      const auto from = static_cast<journal::Position>(part) * (kSealRows - 1) + 1;
+      Journal::spread(kSealRows - 1, from, kEnd - (90 - 3 * part) * kDay, 3 * kDay)
+          .feed(*store.store);
+      (void)store.store->seal_now();
+    }
+  }
+  Environment store;
+};
+
+void query_days(benchmark::State& state, NinetyDays& h, Nanos length, Nanos step_ns,
+                TypedQuery::Source source) {
+  TypedQuery query;
+  query.range = {NinetyDays::kEnd - length, NinetyDays::kEnd};
+  query.group_by = {"provider", "model"};
+  query.step_ns = step_ns;
+  query.source = source;
+  (void)parse_measures("count,error_rate,sum(cost_nanousd),p95(latency_us)", query.measures);
+  const auto plan = *TypedPlan::make(std::move(query), sample::gateway_catalogue());
+  for (auto _ : state) {
+    auto got = h.store.store->typed_queries().answer(plan);
+    if (!got) return state.SkipWithError(got.error().message.c_str());
+    state.counters["rows"] = static_cast<double>(got->rows.size());
+    state.counters["rollups"] = got->source == Answer::Source::kRows ? 0 : 1;
+  }
+}
 
 void query_all(benchmark::State& state, Histories& h) {
   for (auto _ : state) {
@@ -249,6 +299,25 @@ int run(int argc, char** argv) {
   typed("typed_regex", "count", "", "{ $.model = %mini% }");
   typed("typed_series", "count,avg(latency_us)", "", "", 5 * kSecond);
   typed("typed_series_by_model", "count,p95(latency_us)", "model", "", 5 * kSecond);
+  std::optional<NinetyDays> days;
+  const auto over = [&](const char* name, Nanos length, Nanos step_ns, TypedQuery::Source source) {
+    benchmark::RegisterBenchmark(name,
+                                 [&days, length, step_ns, source](benchmark::State& state) {
+                                   if (!days) days.emplace();
+                                   query_days(state, *days, length, step_ns, source);
+                                 })
+        ->Unit(kMs)
+        ->UseRealTime();
+  };
+  constexpr auto kAny = TypedQuery::Source::kAny, kRows = TypedQuery::Source::kRows;
+  over("days_24h", NinetyDays::kDay, 0, kAny);
+  over("days_24h_of_rows", NinetyDays::kDay, 0, kRows);
+  over("days_24h_by_hour", NinetyDays::kDay, 3'600 * kSecond, kAny);
+  over("days_24h_by_hour_of_rows", NinetyDays::kDay, 3'600 * kSecond, kRows);
+  over("days_90d", 90 * NinetyDays::kDay, 0, kAny);
+  over("days_90d_of_rows", 90 * NinetyDays::kDay, 0, kRows);
+  over("days_90d_by_day", 90 * NinetyDays::kDay, NinetyDays::kDay, kAny);
+  over("days_90d_by_day_of_rows", 90 * NinetyDays::kDay, NinetyDays::kDay, kRows);
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -1,6 +1,7 @@
 // Any bytes as a roll-up file: refused, or cells that are written as bytes that read back the same.
 // The checksum is made right first, so that what lies behind it is reached.
-// Parser: store/rollup.cc:decode_rollup store/latency_sketch.cc:load
+// Parser: store/rollup.cc:decode_rollup store/value_histogram.cc:load
+#include <cmath>
 #include <cstdlib>
 #include <string>
 
@@ -18,8 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto twice = store::decode_rollup(again);
   if (!twice || twice->table.cells() != got->table.cells()) std::abort();
   for (const auto& [key, cell] : got->table.cells()) {
-    for (const double q : {0.0, 0.5, 1.0}) {
-      if (!(cell.latency.quantile(q) >= 0)) std::abort();
+    for (const std::uint32_t q : {1u, 50'000u, 100'000u}) {
+      if (!std::isfinite(cell.latency.quantile(q))) std::abort();
     }
   }
   return 0;

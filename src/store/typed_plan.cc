@@ -49,6 +49,13 @@ class TypedPlan::Maker {
     if (!trim(query.filter).empty()) {
       SG_ASSIGN(plan_.filter_, pattern(query.filter, "filter"));
     }
+    for (const auto& [name, text] : query.only) {
+      SG_ASSIGN(const auto place, field(name, "only"));
+      if (plan_.fields_[place].kind != event::Kind::kText) {
+        return fail(Code::kInvalid, "only: " + plan_.fields_[place].column + " is no text");
+      }
+      plan_.only_.push_back(place);
+    }
     SG_TRY(set_groups());
     SG_TRY(set_measures());
     return set_order();

@@ -66,6 +66,7 @@ class TypedPlan {
   const std::string& unit(std::size_t measure) const { return units_[measure]; }
   const std::vector<std::shared_ptr<const event::Pattern>>& patterns() const { return patterns_; }
   std::size_t filter() const { return filter_; }  // a place in patterns(), or Accumulator::kNone
+  const std::vector<std::size_t>& only() const { return only_; }  // fields of query().only
 
   // Steps begin at multiples of the step since 1970-01-01 UTC, whole weeks on Mondays; the first
   // and the last are cut by the range. Without steps there is one, the range.
@@ -87,6 +88,7 @@ class TypedPlan {
   std::vector<std::string> units_;
   std::vector<std::shared_ptr<const event::Pattern>> patterns_;
   std::size_t filter_ = Accumulator::kNone;
+  std::vector<std::size_t> only_;
   std::int64_t steps_ = 1;
   Nanos first_step_ns_ = 0;
 };

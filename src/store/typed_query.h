@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -56,6 +57,10 @@ struct TypedQuery {
     kEvents,    // every row, those of applications too
   };
   enum class Compare : std::uint8_t { kNothing, kPrevious };
+  enum class Source : std::uint8_t {
+    kAny,   // roll-ups wherever they answer
+    kRows,  // single rows alone, to hold the others against
+  };
   struct Order {
     std::string column;  // a measure's name, a group's, or "time"
     bool descending = false;
@@ -64,12 +69,15 @@ struct TypedQuery {
   Range range;
   Rows rows = Rows::kRequests;
   std::string filter;  // a pattern; "": every row
+  // Beside the filter: fields of text and what each must be, byte for byte.
+  std::vector<std::pair<std::string, std::string>> only;
   std::vector<std::string> group_by;
   Nanos step_ns = 0;              // whole seconds; 0: no steps
   std::vector<Measure> measures;  // at least one
   std::vector<Order> order;       // "": the first measure, greatest first; without groups by time
   std::uint32_t limit = 0;        // of groups; 0: kMostGroups
   Compare compare = Compare::kNothing;
+  Source source = Source::kAny;
 
   static constexpr std::size_t kMostMeasures = 16, kMostGroupBy = 4, kMostOrder = 4;
   static constexpr std::size_t kMostGroups = 10'000, kMostRows = 50'000;
@@ -103,14 +111,17 @@ struct AnswerColumn {
 
 // Ownership: its own.
 struct Answer {
+  // What was read. Where both were: of some times roll-ups, of the others single rows.
+  enum class Source : std::uint8_t { kRows, kRollups, kBoth };
   Range range;
   Range previous;  // of the period compared with; empty without one
   Nanos step_ns = 0;
   std::vector<AnswerColumn> columns;
   std::vector<std::vector<Cell>> rows;
-  std::size_t groups = 0;          // found; those past the limit are not in `rows`
-  journal::Position up_to = 0;     // what is newer in the journal was not seen
-  Nanos newest_ns = 0;             // accept time of the newest that was seen
+  std::size_t groups = 0;       // found; those past the limit are not in `rows`
+  journal::Position up_to = 0;  // what is newer in the journal was not seen
+  Nanos newest_ns = 0;          // accept time of the newest that was seen
+  Source source = Source::kRows;
   std::vector<std::string> notes;  // what a reader should know of the numbers
 };
 

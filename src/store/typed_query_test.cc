@@ -84,8 +84,9 @@ TEST_F(TypedQueryTest, AFieldThatOnlyNewerRowsHaveIsNoValueInOlderFiles) {
   ASSERT_TRUE(store->seal_now().has_value());
   sample::feed(*store, catalogue_, rows, 100, rows.size() / 2);
   ASSERT_TRUE(store->seal_now().has_value());
-  conformance::expect_answers(store->typed_queries(), rows, catalogue_,
-                              {"count,count(score),avg(score)", "provider"}, kEver);
+  conformance::expect_answers(
+      store->typed_queries(), rows, catalogue_,
+      conformance::query_of({"count,count(score),avg(score)", "provider"}, kEver));
 }
 
 TEST_F(TypedQueryTest, AFieldThatNoRowEverHadIsNoValue) {

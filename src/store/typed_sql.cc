@@ -16,6 +16,11 @@ using event::PatternNode;
 
 std::string text_of(std::int64_t number) { return std::to_string(number) + "::BIGINT"; }
 
+std::string within(Range range) {
+  return "event_time >= make_timestamp_ns(" + text_of(range.start_ns) +
+         ") AND event_time < make_timestamp_ns(" + text_of(range.end_ns) + ")";
+}
+
 // Writes a plan's parts; the columns' types are those of the table.
 class StatementWriter {
  public:
@@ -40,22 +45,36 @@ class StatementWriter {
     return {};
   }
 
-  std::string source(Range range, const std::string& parquet_directory) const {
+  std::string source(const RowScope& scope, const std::string& parquet_directory) const {
     std::string columns = "terminal, event_time";
     bool everywhere = true;  // whether every file and table has all of them
     for (std::size_t i = 0; i < names_.size(); ++i) {
       columns += ", " + names_[i];
       everywhere = everywhere && is_fixed(plan_.fields()[i].column);
     }
-    if (everywhere) return select_version(version_, parquet_directory, columns, range);
-    const auto all = select_version(version_, parquet_directory, "*", range, Missing::kAllowed);
-    if (all.empty()) return all;
+    const auto missing = everywhere ? Missing::kNever : Missing::kAllowed;
+    const auto wanted = everywhere ? std::string_view(columns) : std::string_view("*");
+    auto all = select_scope(scope, parquet_directory, wanted, missing);
+    if (all.empty() || everywhere) return all;
     std::string typed;
     for (std::size_t i = 0; i < names_.size(); ++i) {
       typed += (i == 0 ? "SELECT NULL::" : ", NULL::") + std::string(duck::sql_name(types_[i])) +
                " AS " + names_[i];
     }
     return "SELECT " + columns + " FROM (" + typed + " WHERE false UNION ALL BY NAME " + all + ")";
+  }
+
+  // The rows that the query is about, behind `WHERE <range>`.
+  std::string conditions() {
+    std::string sql;
+    if (plan_.query().rows == TypedQuery::Rows::kRequests) sql += " AND terminal";
+    if (plan_.filter() != Accumulator::kNone) sql += " AND " + pattern(plan_.filter());
+    for (std::size_t i = 0; i < plan_.only().size(); ++i) {
+      const auto& text = plan_.query().only[i].second;
+      const bool fits = text.find('\0') == std::string::npos;  // a statement ends there
+      sql += " AND " + (fits ? names_[plan_.only()[i]] + " = " + duck::quoted_text(text) : "false");
+    }
+    return sql;
   }
 
   std::string pattern(std::size_t place) { return node(plan_.patterns()[place]->root()); }
@@ -100,6 +119,26 @@ class StatementWriter {
   static bool is_fixed(const std::string& column) {
     static const Schema schema;  // base and core columns alone
     return schema.find(column) != kNoColumn;
+  }
+
+  std::string select_scope(const RowScope& scope, const std::string& parquet_directory,
+                           std::string_view columns, Missing missing) const {
+    if (scope.rolled.size() == 1 && scope.rolled[0] == scope.range) {
+      return select_version(version_, parquet_directory, columns, scope.range, missing);
+    }
+    Version rolled, newer;
+    for (const auto& file : version_.files) {
+      (file->covers_to <= version_.rolled_up ? rolled : newer).files.push_back(file);
+    }
+    newer.tables = version_.tables;
+    auto sql = select_version(newer, parquet_directory, columns, scope.range, missing);
+    for (const auto& range : scope.rolled) {
+      const auto part = select_version(rolled, parquet_directory, columns, range, missing);
+      if (part.empty()) continue;
+      if (!sql.empty()) sql += missing == Missing::kAllowed ? " UNION ALL BY NAME " : " UNION ALL ";
+      sql += "SELECT * FROM (" + part + ") WHERE " + within(range);
+    }
+    return sql;
   }
 
   std::string node(const PatternNode& node_) {
@@ -312,14 +351,12 @@ bool read(const Accumulator& accumulator, const duck::Rows& rows, std::size_t ro
 }  // namespace
 
 Result<TypedStatement> typed_statement(const TypedPlan& plan, PartialAnswer::Period period,
-                                       const Version& version,
+                                       const Version& version, const RowScope& scope,
                                        const std::string& parquet_directory) {
   TypedStatement out;
   StatementWriter writer(plan, version, out);
   SG_TRY(writer.resolve());
-  const auto range =
-      period == PartialAnswer::Period::kPrevious ? plan.previous() : plan.query().range;
-  const auto from = writer.source(range, parquet_directory);
+  const auto from = writer.source(scope, parquet_directory);
   if (from.empty()) return out;
   std::string groups;
   if (plan.query().step_ns != 0) groups = "1";
@@ -329,10 +366,8 @@ Result<TypedStatement> typed_statement(const TypedPlan& plan, PartialAnswer::Per
     groups += (groups.empty() ? "" : ", ") + std::to_string(i + 2);
   }
   for (const auto& accumulator : plan.accumulators()) sql += ", " + writer.columns_of(accumulator);
-  sql += " FROM (" + from + ") WHERE event_time >= make_timestamp_ns(" + text_of(range.start_ns) +
-         ") AND event_time < make_timestamp_ns(" + text_of(range.end_ns) + ")";
-  if (plan.query().rows == TypedQuery::Rows::kRequests) sql += " AND terminal";
-  if (plan.filter() != Accumulator::kNone) sql += " AND " + writer.pattern(plan.filter());
+  sql += " FROM (" + from + ") WHERE " + within(scope.range);
+  sql += writer.conditions();
   if (!groups.empty()) sql += " GROUP BY " + groups;
   out.sql = sql + " LIMIT " + std::to_string(TypedQuery::kMostRows + 1);
   return out;

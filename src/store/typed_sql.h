@@ -17,11 +17,20 @@ struct TypedStatement {
   std::vector<duck::Functions::Predicate> predicates;
 };
 
+// Which rows of a period are read: those of files that the roll-ups know within `rolled`, and of
+// the newer ones all in the range.
+struct RowScope {
+  Range range;
+  std::vector<Range> rolled;  // ascending, within `range`
+  // Every row of the range.
+  static RowScope everything(Range range) { return {range, {range}}; }
+};
+
 // The plan's rows of one period: step, groups, then each accumulator's columns, at most
 // TypedQuery::kMostRows + 1 rows. Errors: kInvalid when a column is of another kind than the plan
 // needs.
 Result<TypedStatement> typed_statement(const TypedPlan& plan, PartialAnswer::Period period,
-                                       const Version& version,
+                                       const Version& version, const RowScope& scope,
                                        const std::string& parquet_directory);
 
 // Its rows, handed on. Errors: kTooLarge; kCorrupt when they are not what was asked for.

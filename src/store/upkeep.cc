@@ -15,10 +15,8 @@ Upkeep::Upkeep(const Retention& retention, const CompactionLimits& limits, Histo
       writer_(writer) {}
 
 Result<bool> Upkeep::expire(const Schema& schema, Nanos now_ns) {
-  const std::pair<RollupStep, Nanos> kept[] = {{RollupStep::kMinute, retention_.minutes_ns},
-                                               {RollupStep::kHour, retention_.hours_ns},
-                                               {RollupStep::kDay, retention_.days_ns}};
-  for (const auto& [step, keep] : kept) {
+  for (const auto step : kRollupSteps) {
+    const auto keep = retention_.rollups_ns(step);
     if (keep != 0 && now_ns > keep) SG_TRY(history_.expire_rollups(step, now_ns - keep));
   }
   const auto before = history_.files().size();
@@ -69,6 +67,9 @@ Result<bool> Upkeep::expire_classes(const Schema& schema, Nanos now_ns) {
 }
 
 Result<bool> Upkeep::compact(const Schema& schema, Nanos now_ns) {
+  // Else a file could become one of rows that the roll-ups have and of rows that they lack.
+  SG_ASSIGN(const bool rolled_up, history_.roll_up_next());
+  if (rolled_up) return true;
   const auto& files = history_.manifest().files;
   const auto run = next_compaction(files, limits_, now_ns);
   if (run.count == 0) return false;

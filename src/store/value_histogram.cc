@@ -9,55 +9,84 @@ namespace {
 
 constexpr double kGrowth = ValueHistogram::kGrowth;
 constexpr double kLeast = 1e-9, kGreatest = 1e19;
-constexpr std::int32_t kFirstBucket = -1'100, kLastBucket = 2'300;  // those of the two, and some
 
+// Reckoned as the roll-ups' statement does (store/rollup_sql.cc), so that both give one bucket.
 std::int32_t index_of(double size) {
-  static const double kPerLog = 1 / std::log(kGrowth);
-  return static_cast<std::int32_t>(std::ceil(std::log(std::min(size, kGreatest)) * kPerLog));
+  static const double kLogGrowth = std::log(kGrowth);
+  return static_cast<std::int32_t>(std::ceil(std::log(std::min(size, kGreatest)) / kLogGrowth));
 }
 
 double middle_of(std::int32_t bucket) { return 2 * std::pow(kGrowth, bucket) / (kGrowth + 1); }
 
-}  // namespace
-
-void ValueHistogram::Side::add(std::int32_t bucket, std::uint64_t count) {
-  if (counts.empty()) first = bucket;
-  if (bucket < first) {
-    counts.insert(counts.begin(), static_cast<std::size_t>(first - bucket), 0);
-    first = bucket;
-  }
-  const auto at = static_cast<std::size_t>(bucket - first);
-  if (at >= counts.size()) counts.resize(at + 1);
-  counts[at] += count;
+std::int32_t within_bounds(std::int32_t bucket) {
+  return std::clamp(bucket, ValueHistogram::kFirstBucket, ValueHistogram::kLastBucket);
 }
 
-void ValueHistogram::Side::merge(const Side& other) {
-  for (std::size_t i = 0; i < other.counts.size(); ++i) {
-    if (other.counts[i] == 0) continue;
-    add(other.first + static_cast<std::int32_t>(i), other.counts[i]);
+}  // namespace
+
+// A histogram of many values has most buckets between its ends: then a bucket's place is as far
+// from the first one's as its number is, and never farther.
+void ValueHistogram::add(Side& side, std::int32_t number, std::uint64_t count) {
+  if (side.empty() || side.back().number < number) {
+    side.push_back({number, count});
+    return;
   }
+  const auto distance = static_cast<std::int64_t>(number) - side.front().number;
+  const auto guess = std::clamp<std::int64_t>(distance, 0, std::ssize(side) - 1);
+  auto at = side.begin() + guess;
+  if (at->number != number) {
+    at = std::lower_bound(side.begin(), at + 1, number,
+                          [](const Bucket& bucket, std::int32_t n) { return bucket.number < n; });
+  }
+  if (at != side.end() && at->number == number) {
+    at->count += count;
+  } else {
+    side.insert(at, {number, count});
+  }
+}
+
+void ValueHistogram::merge(Side& into, const Side& from) {
+  if (from.empty()) return;
+  Side sum;
+  sum.reserve(std::max(into.size(), from.size()));
+  auto a = into.begin();
+  auto b = from.begin();
+  while (a != into.end() || b != from.end()) {
+    if (b == from.end() || (a != into.end() && a->number < b->number)) {
+      sum.push_back(*a++);
+    } else if (a == into.end() || b->number < a->number) {
+      sum.push_back(*b++);
+    } else {
+      sum.push_back({a->number, a->count + b->count});
+      ++a, ++b;
+    }
+  }
+  into = std::move(sum);
 }
 
 void ValueHistogram::add(double value, std::uint64_t count) {
   if (!std::isfinite(value) || count == 0) return;
   if (value >= kLeast) return add_bucket(index_of(value), count);
+  if (value <= -kLeast) return add_negative_bucket(index_of(-value), count);
   count_ += count;
-  if (value > -kLeast) {
-    zeros_ += count;
-  } else {
-    negative_.add(index_of(-value), count);
-  }
+  zeros_ += count;
 }
 
 void ValueHistogram::add_bucket(std::int32_t bucket, std::uint64_t count) {
   if (count == 0) return;
   count_ += count;
-  positive_.add(std::clamp(bucket, kFirstBucket, kLastBucket - 1), count);
+  add(positive_, within_bounds(bucket), count);
+}
+
+void ValueHistogram::add_negative_bucket(std::int32_t bucket, std::uint64_t count) {
+  if (count == 0) return;
+  count_ += count;
+  add(negative_, within_bounds(bucket), count);
 }
 
 void ValueHistogram::merge(const ValueHistogram& other) {
-  positive_.merge(other.positive_);
-  negative_.merge(other.negative_);
+  merge(positive_, other.positive_);
+  merge(negative_, other.negative_);
   zeros_ += other.zeros_;
   count_ += other.count_;
 }
@@ -68,56 +97,59 @@ double ValueHistogram::quantile(std::uint32_t q) const {
   __extension__ using Wide = unsigned __int128;
   const auto product = static_cast<Wide>(count_) * std::min<std::uint32_t>(q, 100'000);
   auto rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>((product + 99'999) / 100'000));
-  for (std::size_t i = negative_.counts.size(); i-- > 0;) {
-    if (rank <= negative_.counts[i]) {
-      return -middle_of(negative_.first + static_cast<std::int32_t>(i));
-    }
-    rank -= negative_.counts[i];
+  for (auto bucket = negative_.rbegin(); bucket != negative_.rend(); ++bucket) {
+    if (rank <= bucket->count) return -middle_of(bucket->number);
+    rank -= bucket->count;
   }
   if (rank <= zeros_) return 0;
   rank -= zeros_;
-  for (std::size_t i = 0; i < positive_.counts.size(); ++i) {
-    if (rank <= positive_.counts[i]) {
-      return middle_of(positive_.first + static_cast<std::int32_t>(i));
-    }
-    rank -= positive_.counts[i];
+  for (const auto& bucket : positive_) {
+    if (rank <= bucket.count) return middle_of(bucket.number);
+    rank -= bucket.count;
   }
   return 0;  // not reached: the counts add up
 }
 
-void ValueHistogram::Side::save(ByteWriter& out) const {
-  out.varint(counts.size());
-  if (counts.empty()) return;
-  out.zigzag(first);
-  for (const auto count : counts) out.varint(count);
+// Buckets as differences: most of them are neighbours.
+void ValueHistogram::save(const Side& side, ByteWriter& out) {
+  out.varint(side.size());
+  std::int32_t behind = kFirstBucket - 1;
+  for (const auto& bucket : side) {
+    out.varint(static_cast<std::uint64_t>(bucket.number - behind));
+    out.varint(bucket.count);
+    behind = bucket.number;
+  }
 }
 
-bool ValueHistogram::Side::load(ByteReader& in, std::uint64_t& total) {
+bool ValueHistogram::load(Side& side, ByteReader& in, std::uint64_t& total) {
   const auto size = in.varint();
-  if (!in.ok() || size > in.remaining()) return false;
-  if (size == 0) return true;
-  const auto from = in.zigzag();
-  if (from < kFirstBucket || from + static_cast<std::int64_t>(size) > kLastBucket) return false;
-  first = static_cast<std::int32_t>(from);
-  counts.resize(size);
-  for (auto& count : counts) {
-    count = in.varint();
-    if (__builtin_add_overflow(total, count, &total)) return false;
+  if (!in.ok() || size > in.remaining() / 2) return false;
+  side.reserve(size);
+  std::int32_t behind = kFirstBucket - 1;
+  for (std::uint64_t i = 0; i < size; ++i) {
+    const auto step = in.varint();
+    const auto count = in.varint();
+    if (!in.ok() || step == 0 || step > static_cast<std::uint64_t>(kLastBucket - behind) ||
+        count == 0 || __builtin_add_overflow(total, count, &total)) {
+      return false;
+    }
+    behind += static_cast<std::int32_t>(step);
+    side.push_back({behind, count});
   }
-  return in.ok();
+  return true;
 }
 
 void ValueHistogram::save(ByteWriter& out) const {
   out.varint(zeros_);
-  negative_.save(out);
-  positive_.save(out);
+  save(negative_, out);
+  save(positive_, out);
 }
 
 bool ValueHistogram::load(ByteReader& in) {
   *this = ValueHistogram();
   zeros_ = in.varint();
   count_ = zeros_;
-  return negative_.load(in, count_) && positive_.load(in, count_) && in.ok();
+  return in.ok() && load(negative_, in, count_) && load(positive_, in, count_);
 }
 
 double bucket_of(double value) {

@@ -75,6 +75,27 @@ TEST(ValueHistogram, PartsAddUpToTheWholeByteForByte) {
   EXPECT_EQ(bytes_of(behind), bytes_of(whole));
 }
 
+TEST(ValueHistogram, TheEndsOfWholeNumbersHaveBuckets) {
+  ValueHistogram histogram;
+  histogram.add(static_cast<double>(std::numeric_limits<std::int64_t>::max()));
+  EXPECT_NEAR(histogram.quantile(100'000), 9.22e18, 1e17);
+  histogram.add(static_cast<double>(std::numeric_limits<std::int64_t>::min()), 2);
+  EXPECT_NEAR(histogram.quantile(1), -9.22e18, 1e17);
+}
+
+// As roll-ups give them: a bucket's number in place of its values.
+TEST(ValueHistogram, ABucketByItsNumberIsTheBucketOfItsValues) {
+  ValueHistogram by_value, by_number;
+  by_value.add(1, 3);
+  by_value.add(-1.02, 2);
+  by_number.add_bucket(0, 3);
+  by_number.add_negative_bucket(1, 2);
+  EXPECT_EQ(by_value, by_number);
+  by_number.add_bucket(1'000'000, 1);
+  by_value.add(1e300);
+  EXPECT_EQ(by_number.count(), by_value.count());
+}
+
 TEST(ValueHistogram, BucketsForPeopleEndAtOneTwoAndFive) {
   EXPECT_EQ(bucket_of(0), 0);
   EXPECT_EQ(bucket_of(1), 1);
@@ -119,7 +140,7 @@ TEST(ValueHistogram, RefusesWhatIsCutShortOrOutOfRange) {
   ByteWriter writer(far);
   writer.varint(0);
   writer.varint(1);
-  writer.zigzag(1'000'000'000);
+  writer.varint(1'000'000'000);
   writer.varint(1);
   writer.varint(0);
   ByteReader in(far);
