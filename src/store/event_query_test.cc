@@ -108,6 +108,29 @@ TEST_F(EventQueryTest, AFilterChoosesRowsWhereverTheyLie) {
   expect_same(all(query), want);
 }
 
+// A file is read from its end in pieces, which grow where the range leaves most rows out.
+TEST_F(EventQueryTest, TheOldRowsOfALargeFileAreFoundBehindAllTheNewerOnes) {
+  store_->close();
+  store_.reset();
+  options_.directory = folder_.path() + "/large";
+  options_.seal_rows = 20'000;
+  store_ = *Store::open(options_, fs_, clock_, telemetry_, log_);
+  rows_ = sample::rows(15'000, 7);
+  sample::feed(*store_, catalogue_, rows_, 1'000);
+  ASSERT_TRUE(store_->seal_now().has_value());
+  ASSERT_LE(store_->health().files, 3u);
+  const Range range{rows_[10].time_ns, rows_[400].time_ns};
+  const auto in_range = [&](const sample::Row& row) {
+    return row.time_ns >= range.start_ns && row.time_ns < range.end_ns;
+  };
+  expect_same(all({.range = range, .limit = 30}), expected(in_range));
+  EventQuery query{.range = kEver, .limit = 7};
+  query.keep = [&](const StoredEvent& event) {
+    return event.time_ns >= range.start_ns && event.time_ns < range.end_ns;
+  };
+  expect_same(all(query), expected(in_range));
+}
+
 TEST_F(EventQueryTest, ARequestIsFoundByThePrefixOfItsId) {
   const auto rows = expected([](const auto&) { return true; });
   for (const auto* row : {rows.front(), rows[rows.size() / 2], rows.back()}) {

@@ -23,6 +23,7 @@
 #include "base/telemetry.h"
 #include "journal/forget.h"
 #include "store/manifest.h"
+#include "store/rollup_merge.h"
 
 namespace sightglass::store {
 
@@ -122,7 +123,7 @@ class History {
   Status commit(Manifest next, const std::string& steps);
   // Adds the cells to the roll-ups that `next` names, in new files.
   Status roll_up(Manifest& next, const RollupTable& minutes);
-  Result<ManifestRollup> write_rollup(RollupStep step, Nanos partition_ns, const RollupTable& cells,
+  Result<ManifestRollup> write_rollup(RollupStep step, Nanos partition_ns, RollupCells cells,
                                       const ManifestRollup* old);
   void retire_rollups(const Manifest& next);
   Status remove_unnamed_rollups();

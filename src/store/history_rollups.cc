@@ -5,6 +5,7 @@
 #include "base/crc32c.h"
 #include "base/failpoint.h"
 #include "store/history.h"
+#include "store/rollup_merge.h"
 #include "store/sql.h"
 
 namespace sightglass::store {
@@ -21,37 +22,64 @@ auto place_of(std::vector<ManifestRollup>& rollups, RollupStep step, Nanos parti
 
 }  // namespace
 
-Result<DecodedRollup> read_rollup_file(FileSystem& fs, const std::string& path,
-                                       const ManifestRollup& file) {
-  SG_ASSIGN(const auto bytes, read_file(fs, path, kRollupLimitBytes));
+namespace {
+
+// The bytes that the manifest names.
+Result<std::string> read_rollup_bytes(FileSystem& fs, const std::string& path,
+                                      const ManifestRollup& file) {
+  SG_ASSIGN(auto bytes, read_file(fs, path, kRollupLimitBytes));
   if (bytes.size() != file.bytes || crc32c(bytes) != file.crc) {
     return fail(Code::kCorrupt, "a roll-up file is damaged");
   }
+  return bytes;
+}
+
+Status check_place(RollupStep step, Nanos partition, const ManifestRollup& file) {
+  if (step == file.step && partition == file.partition_ns) return {};
+  return fail(Code::kCorrupt, "a roll-up file is not what its name says");
+}
+
+// What a file holds once these are added.
+Result<std::string> merged_file(FileSystem& fs, const std::string& path, const ManifestRollup& file,
+                                RollupCells cells) {
+  SG_ASSIGN(const auto bytes, read_rollup_bytes(fs, path, file));
+  ByteReader in({});
+  SG_ASSIGN(const auto head, read_rollup_head(bytes, in));
+  SG_TRY(check_place(head.step, head.partition_ns, file));
+  return merge_rollup(bytes, cells);
+}
+
+RollupCells all_of(const RollupTable& table) {
+  return {table.cells().begin(), table.cells().end()};
+}
+
+}  // namespace
+
+Result<DecodedRollup> read_rollup_file(FileSystem& fs, const std::string& path,
+                                       const ManifestRollup& file) {
+  SG_ASSIGN(const auto bytes, read_rollup_bytes(fs, path, file));
   SG_ASSIGN(auto out, decode_rollup(bytes));
-  if (out.step != file.step || out.partition_ns != file.partition_ns) {
-    return fail(Code::kCorrupt, "a roll-up file is not what its name says");
-  }
+  SG_TRY(check_place(out.step, out.partition_ns, file));
   return out;
 }
 
-Result<ManifestRollup> History::write_rollup(RollupStep step, Nanos partition,
-                                             const RollupTable& cells, const ManifestRollup* old) {
-  RollupTable sum;
-  if (old != nullptr) {
-    auto before = read_rollup_file(fs_, path(*old), *old);
-    if (before) {
-      sum = std::move(before->table);
-    } else if (before.error().code == Code::kCorrupt || before.error().code == Code::kNotFound) {
-      damaged_.add();
-      say("a roll-up file was damaged and made again from the rows that are left; what had expired "
-          "is lost");
-      SG_ASSIGN(sum, cells_of_rows(step, partition));
-    } else {
-      return std::unexpected(std::move(before).error());
-    }
+Result<ManifestRollup> History::write_rollup(RollupStep step, Nanos partition, RollupCells cells,
+                                             const ManifestRollup* old) {
+  std::string bytes;
+  if (old == nullptr) {
+    bytes = encode_rollup(step, partition, cells);
+  } else if (auto merged = merged_file(fs_, path(*old), *old, cells)) {
+    bytes = std::move(*merged);
+  } else if (merged.error().code == Code::kCorrupt || merged.error().code == Code::kNotFound) {
+    damaged_.add();
+    say("a roll-up file was damaged and made again from the rows that are left; what had expired "
+        "is lost");
+    SG_ASSIGN(auto sum, cells_of_rows(step, partition));
+    for (auto at = cells.first; at != cells.last; ++at) sum.add(at->first, at->second);
+    bytes = encode_rollup(step, partition, sum);
+  } else {
+    return std::unexpected(std::move(merged).error());
   }
-  sum.add(cells);
-  const auto bytes = encode_rollup(step, partition, sum);
   ManifestRollup out;
   out.name = rollup_file_name(step, partition, ++attempt_);
   out.step = step;
@@ -79,22 +107,29 @@ Result<ManifestRollup> History::write_rollup(RollupStep step, Nanos partition,
 }
 
 Status History::roll_up(Manifest& next, const RollupTable& minutes) {
+  RollupTable longer;
   for (const auto step : kRollupSteps) {
-    std::map<Nanos, RollupTable> partitions;
-    const auto cells = minutes.coarser(step);
-    for (const auto& [key, cell] : cells.cells()) {
-      partitions[begin_of(key.start_ns, partition_ns(step))].add(key, cell);
+    // Days of hours, hours of minutes: there are fewer of them.
+    if (step != RollupStep::kMinute) {
+      longer = (step == RollupStep::kHour ? minutes : longer).coarser(step);
     }
-    for (const auto& [partition, part] : partitions) {
+    const auto& cells = (step == RollupStep::kMinute ? minutes : longer).cells();
+    // A partition's cells stand together.
+    for (auto first = cells.begin(); first != cells.end();) {
+      const auto partition = begin_of(first->first.start_ns, partition_ns(step));
+      RollupKey end;
+      end.start_ns = partition + partition_ns(step);
+      const auto last = cells.lower_bound(end);
       const auto at = place_of(next.rollups, step, partition);
       const bool there =
           at != next.rollups.end() && at->step == step && at->partition_ns == partition;
-      SG_ASSIGN(auto file, write_rollup(step, partition, part, there ? &*at : nullptr));
+      SG_ASSIGN(auto file, write_rollup(step, partition, {first, last}, there ? &*at : nullptr));
       if (there) {
         *at = std::move(file);
       } else {
         next.rollups.insert(at, std::move(file));
       }
+      first = last;
     }
   }
   SG_TRY(fs_.sync_directory(rollup_));
@@ -169,7 +204,7 @@ Status History::forget_in_rollups(const journal::Forget& forget,
       without.add(left, cell);
     }
     if (!holds) continue;
-    SG_ASSIGN(file, write_rollup(file.step, file.partition_ns, without, nullptr));
+    SG_ASSIGN(file, write_rollup(file.step, file.partition_ns, all_of(without), nullptr));
     looked_at.push_back(file.name);
     changed = true;
   }
@@ -216,7 +251,7 @@ Status History::mend(Manifest& next, const std::vector<ManifestRollup>& lost) {
     SG_ASSIGN(const auto cells, cells_of_rows(file.step, file.partition_ns));
     damaged_.add();
     if (cells.cells().empty()) continue;
-    SG_ASSIGN(auto made, write_rollup(file.step, file.partition_ns, cells, nullptr));
+    SG_ASSIGN(auto made, write_rollup(file.step, file.partition_ns, all_of(cells), nullptr));
     next.rollups.insert(place_of(next.rollups, file.step, file.partition_ns), std::move(made));
   }
   SG_TRY(fs_.sync_directory(rollup_));

@@ -1,5 +1,7 @@
 #include "store/local_store.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -92,10 +94,11 @@ Status LocalStore::start(FileSystem& fs) {
       [this] {
         Lock lock(mutex_);
         suspect_ = true;
-        work_.notify_one();
+        work_.notify_all();
       });
   publish();
   seal_thread_ = std::thread([this] { seal_loop(); });
+  house_thread_ = std::thread([this] { house_loop(); });
   return {};
 }
 
@@ -114,7 +117,9 @@ void LocalStore::close() {
     work_.notify_all();
     tried_.notify_all();
   }
-  if (seal_thread_.joinable()) seal_thread_.join();
+  for (auto* const thread : {&seal_thread_, &house_thread_}) {
+    if (thread->joinable()) thread->join();
+  }
   if (queries_ != nullptr) queries_->close();
 }
 
@@ -216,7 +221,7 @@ Status LocalStore::rotate() {
   uncovered_since_ns_ = 0;
   next_attempt_ns_ = 0;
   if (tending_ && gives_way_) writer_->interrupt();
-  work_.notify_one();
+  work_.notify_all();
   return {};
 }
 
@@ -264,7 +269,7 @@ Status LocalStore::seal_now() {
     }
     const auto before = attempts_;
     next_attempt_ns_ = 0;
-    work_.notify_one();
+    work_.notify_all();
     while (attempts_ == before && !closing_) tried_.wait_for(lock, kLook);
     if (attempts_ == before) return fail(Code::kUnavailable, "the history is closed");
     if (!last_attempt_) return last_attempt_;
@@ -283,9 +288,9 @@ Status LocalStore::forget_texts(const journal::Forget& forget, journal::Position
   Forgetting forgetting;
   forgetting.texts = &forget;
   forgetting_ = &forgetting;
-  work_.notify_one();
+  work_.notify_all();
   while (!ended() && !forgetting.done) tried_.wait_for(lock, kLook);
-  // The seal thread looks at it only under the mutex and while it stands here.
+  // The house thread looks at it only under the mutex and while it stands here.
   forgetting_ = nullptr;
   tried_.notify_all();
   if (!forgetting.done) return fail(Code::kUnavailable, "the history is being closed");
@@ -390,7 +395,7 @@ Store::Health LocalStore::health() const {
   return out;
 }
 
-// ---- the seal thread ----------------------------------------------------------------------------
+// ---- the threads of the history: one at a time --------------------------------------------------
 
 void LocalStore::publish() {
   files_ = history_->files();
@@ -404,24 +409,54 @@ void LocalStore::publish() {
   covered_.store(history_->manifest().covered, std::memory_order_release);
 }
 
+bool LocalStore::seal_is_due() const {
+  return sealing_ != nullptr && clock_.monotonic_ns() >= next_attempt_ns_;
+}
+
+// Not in the background: rows wait for it, and on a busy machine that would be all the time.
 void LocalStore::seal_loop() {
-  become_background_thread("sg-seal");
+  pthread_setname_np(pthread_self(), "sg-seal");
   Lock lock(mutex_);
   while (!closing_) {
-    const auto now = clock_.monotonic_ns();
-    if (sealing_ != nullptr && now >= next_attempt_ns_) {
+    if (seal_is_due() && !history_taken_) {
+      history_taken_ = true;
       attempt_seal(lock);
-    } else if ((suspect_ && now >= next_check_ns_) || now >= next_housekeeping_ns_ ||
-               more_to_tend_ || history_->has_retired()) {
-      keep_house(lock);
-      if (!closing_ && sealing_ == nullptr && history_->has_retired()) work_.wait_for(lock, kLook);
-    } else if (forgetting_ != nullptr && !forgetting_->done) {
-      attempt_forget(lock);
+      history_taken_ = false;
+      work_.notify_all();
     } else {
       // A waiting attempt is a matter of a clock that may be a test's; the rest can be slower.
       work_.wait_for(lock, sealing_ != nullptr ? kLook : 20 * kLook);
     }
   }
+}
+
+void LocalStore::house_loop() {
+  become_background_thread("sg-house");
+  Lock lock(mutex_);
+  while (!closing_) {
+    if (history_taken_ || seal_is_due() || !look_after_history(lock)) {
+      work_.wait_for(lock, history_taken_ || sealing_ != nullptr ? kLook : 20 * kLook);
+    }
+  }
+}
+
+// False when there was nothing to do.
+bool LocalStore::look_after_history(Lock& lock) {
+  const auto now = clock_.monotonic_ns();
+  const bool keep = (suspect_ && now >= next_check_ns_) || now >= next_housekeeping_ns_ ||
+                    more_to_tend_ || history_->has_retired();
+  if (!keep && (forgetting_ == nullptr || forgetting_->done)) return false;
+  history_taken_ = true;
+  if (keep) {
+    keep_house(lock);
+  } else {
+    attempt_forget(lock);
+  }
+  history_taken_ = false;
+  work_.notify_all();
+  // A query still reads what was replaced.
+  if (!closing_ && history_->has_retired()) work_.wait_for(lock, kLook);
+  return true;
 }
 
 void LocalStore::attempt_seal(Lock& lock) {
@@ -518,10 +553,7 @@ void LocalStore::attempt_forget(Lock& lock) {
   forgetting_->looked_at = std::move(looked_at);
   if (!more) log_.error("store", "rewriting the history failed: " + more.error().message);
   if (more && *more) return;
-  if (more && history_->has_retired()) {
-    work_.wait_for(lock, kLook);  // a query still reads what was replaced
-    return;
-  }
+  if (more && history_->has_retired()) return;  // a query still reads what was replaced
   forgetting_->status = more ? Status() : Status(std::unexpected(more.error()));
   forgetting_->done = true;
   tried_.notify_all();

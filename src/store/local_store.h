@@ -21,9 +21,10 @@
 
 namespace sightglass::store {
 
-// Threads: the fold's calls come from the runner; sealing, merging and retention have a thread of
-// their own at nice 10, queries another. All meet at one mutex, which is held for a batch of rows
-// or for naming a version, never for a seal or a query.
+// Threads: the fold's calls come from the runner; sealing has a thread of its own, merging,
+// retention and forgetting another at nice 10, queries a third. The first two take turns with the
+// history: what the second does gives way to a seal. All meet at one mutex, which is held for a
+// batch of rows or for naming a version, never for a seal or a query.
 class LocalStore final : public Store {
  public:
   static Result<std::unique_ptr<LocalStore>> open(Options options, FileSystem& fs,
@@ -64,7 +65,11 @@ class LocalStore final : public Store {
 
   // Seal thread.
   void seal_loop();
+  bool seal_is_due() const;  // under the mutex
   void attempt_seal(Lock& lock);
+  // House thread.
+  void house_loop();
+  bool look_after_history(Lock& lock);
   void keep_house(Lock& lock);
   void attempt_forget(Lock& lock);
   bool tend(Lock& lock);
@@ -83,9 +88,9 @@ class LocalStore final : public Store {
 
   std::unique_ptr<duck::Database> database_;
   std::unique_ptr<ParquetWriter> writer_;
-  std::unique_ptr<History> history_;                             // seal thread, after start()
-  std::unique_ptr<Upkeep> upkeep_;                               // seal thread
-  std::unique_ptr<Rebuild> rebuild_;                             // seal thread
+  std::unique_ptr<History> history_;                             // after start(): whoever took it
+  std::unique_ptr<Upkeep> upkeep_;                               // likewise
+  std::unique_ptr<Rebuild> rebuild_;                             // likewise
   mutable std::unique_ptr<duck::Connection> totals_connection_;  // runner
   std::unique_ptr<LocalQueries> queries_;
 
@@ -94,7 +99,7 @@ class LocalStore final : public Store {
   event::Event event_;
 
   mutable std::mutex mutex_;
-  std::condition_variable work_;   // for the seal thread
+  std::condition_variable work_;   // for the seal and the house thread
   std::condition_variable tried_;  // an attempt to seal has ended
   Schema schema_;
   std::shared_ptr<Tail> filling_, sealing_;
@@ -119,8 +124,9 @@ class LocalStore final : public Store {
   Nanos next_check_ns_ = 0;         // monotonic
   std::size_t next_checked_file_ = 0;
   bool suspect_ = false;
-  bool tending_ = false;    // files expire or are merged, which may be interrupted
-  bool gives_way_ = false;  // and is when a tail is to be sealed
+  bool history_taken_ = false;  // by one of the two threads
+  bool tending_ = false;        // files expire or are merged, which may be interrupted
+  bool gives_way_ = false;      // and is when a tail is to be sealed
   bool more_to_tend_ = false;
   bool refused_ = false;  // the engine takes no rows
   bool stalled_ = false;
@@ -128,7 +134,7 @@ class LocalStore final : public Store {
   bool detached_ = false;   // a row was left to the journal: none is taken any more
   bool closing_ = false;
   std::atomic<journal::Position> covered_{0};
-  // One forgetting at a time: asked for under the mutex, done file by file on the seal thread.
+  // One forgetting at a time: asked for under the mutex, done file by file on the house thread.
   struct Forgetting {
     const journal::Forget* texts = nullptr;
     std::vector<std::string> looked_at;  // names of files without one
@@ -137,7 +143,7 @@ class LocalStore final : public Store {
   };
   Forgetting* forgetting_ = nullptr;
   bool forgets_no_more_ = false;
-  std::thread seal_thread_;
+  std::thread seal_thread_, house_thread_;
 };
 
 }  // namespace sightglass::store

@@ -68,31 +68,6 @@ void read_first_latency(ByteReader& in, ValueHistogram& out) {
 
 constexpr std::uint8_t kUncounted = 4;  // added to how a cell says whether it is of streaming
 
-// What a cell of version 1 says, and of a later one all of it.
-void read_cell(ByteReader& in, std::uint32_t version, Nanos partition, RollupStep step,
-               RollupKey& key, RollupCell& cell) {
-  const auto number = in.varint();
-  if (number >= static_cast<std::uint64_t>(partition_ns(step) / step_ns(step))) {
-    return in.invalidate();
-  }
-  key.start_ns = partition + static_cast<Nanos>(number) * step_ns(step);
-  for (const auto name : kNames) {
-    key.*name = in.string();
-    if ((key.*name).size() > kMaxNameBytes) return in.invalidate();
-  }
-  auto streaming = in.u8();
-  cell.counted = version > 1 && streaming < kUncounted;
-  if (version > 1 && !cell.counted) streaming = static_cast<std::uint8_t>(streaming - kUncounted);
-  if (streaming > 2) return in.invalidate();
-  key.streaming = static_cast<std::int8_t>(streaming - 1);
-  const auto counts = std::span(kCounts).first(version > 1 ? std::size(kCounts) : kFirstCounts);
-  for (const auto count : counts) cell.*count = in.varint();
-  for (const auto sum : kSums) cell.*sum = in.zigzag();
-  cell.last_ns = in.zigzag();
-  if (version == 1) return read_first_latency(in, cell.latency);
-  if (!cell.latency.load(in)) in.invalidate();
-}
-
 }  // namespace
 
 std::string_view step_name(RollupStep step) {
@@ -129,16 +104,21 @@ void RollupCell::add(const RollupCell& other) {
 }
 
 void RollupTable::add(const RollupKey& key, const RollupCell& cell) {
-  if (const auto known = cells_.find(key); known != cells_.end()) return known->second.add(cell);
+  // Most come in order: those of a file, and those of the next minute.
+  const bool last = cells_.empty() || cells_.rbegin()->first < key;
+  const auto at = last ? cells_.end() : cells_.lower_bound(key);
+  if (at != cells_.end() && at->first == key) return at->second.add(cell);
   if (cells_.size() < kMaxCells) {
-    cells_.emplace(key, cell);
-    return;
+    cells_.emplace_hint(at, key, cell);
+  } else if (auto [other, fresh] = cells_.try_emplace(other_of(key), cell); !fresh) {
+    other->second.add(cell);
   }
-  auto other = key;
-  for (auto* const name : {&other.client, &other.model, &other.key, &other.error_type}) {
-    *name = kOther;
-  }
-  cells_[other].add(cell);
+}
+
+RollupKey RollupTable::other_of(const RollupKey& key) {
+  auto out = key;
+  for (auto* const name : {&out.client, &out.model, &out.key, &out.error_type}) *name = kOther;
+  return out;
 }
 
 void RollupTable::add(const RollupTable& other) {
@@ -155,28 +135,60 @@ RollupTable RollupTable::coarser(RollupStep step) const {
   return out;
 }
 
-std::string encode_rollup(RollupStep step, Nanos partition, const RollupTable& table) {
-  std::string bytes;
-  ByteWriter out(bytes);
+void read_cell(ByteReader& in, const RollupHead& head, RollupKey& key, RollupCell& cell) {
+  const auto number = in.varint();
+  if (number >= static_cast<std::uint64_t>(partition_ns(head.step) / step_ns(head.step))) {
+    return in.invalidate();
+  }
+  key.start_ns = head.partition_ns + static_cast<Nanos>(number) * step_ns(head.step);
+  for (const auto name : kNames) {
+    key.*name = in.string();
+    if ((key.*name).size() > kMaxNameBytes) return in.invalidate();
+  }
+  auto streaming = in.u8();
+  const bool first = head.version == 1;
+  cell.counted = !first && streaming < kUncounted;
+  if (!first && !cell.counted) streaming = static_cast<std::uint8_t>(streaming - kUncounted);
+  if (streaming > 2) return in.invalidate();
+  key.streaming = static_cast<std::int8_t>(streaming - 1);
+  for (const auto count : std::span(kCounts).first(first ? kFirstCounts : std::size(kCounts))) {
+    cell.*count = in.varint();
+  }
+  for (const auto sum : kSums) cell.*sum = in.zigzag();
+  cell.last_ns = in.zigzag();
+  if (first) return read_first_latency(in, cell.latency);
+  if (!cell.latency.load(in)) in.invalidate();
+}
+
+void begin_rollup(ByteWriter& out, RollupStep step, Nanos partition, std::size_t cells) {
   out.raw(kMagic);
   out.u32(kVersion);
   out.u8(static_cast<std::uint8_t>(step));
   out.i64(partition);
-  out.varint(table.cells().size());
-  for (const auto& [key, cell] : table.cells()) {
-    out.varint(static_cast<std::uint64_t>((key.start_ns - partition) / step_ns(step)));
-    for (const auto name : kNames) out.string(key.*name);
-    out.u8(static_cast<std::uint8_t>(key.streaming + 1 + (cell.counted ? 0 : kUncounted)));
-    for (const auto count : kCounts) out.varint(cell.*count);
-    for (const auto sum : kSums) out.zigzag(cell.*sum);
-    out.zigzag(cell.last_ns);
-    cell.latency.save(out);
-  }
+  out.varint(cells);
+}
+
+void write_cell(ByteWriter& out, RollupStep step, Nanos partition, const RollupKey& key,
+                const RollupCell& cell) {
+  out.varint(static_cast<std::uint64_t>((key.start_ns - partition) / step_ns(step)));
+  for (const auto name : kNames) out.string(key.*name);
+  out.u8(static_cast<std::uint8_t>(key.streaming + 1 + (cell.counted ? 0 : kUncounted)));
+  for (const auto count : kCounts) out.varint(cell.*count);
+  for (const auto sum : kSums) out.zigzag(cell.*sum);
+  out.zigzag(cell.last_ns);
+  cell.latency.save(out);
+}
+
+std::string encode_rollup(RollupStep step, Nanos partition, const RollupTable& table) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  begin_rollup(out, step, partition, table.cells().size());
+  for (const auto& [key, cell] : table.cells()) write_cell(out, step, partition, key, cell);
   out.u32(crc32c(bytes));
   return bytes;
 }
 
-Result<DecodedRollup> decode_rollup(Bytes untrusted) {
+Result<RollupHead> read_rollup_head(Bytes untrusted, ByteReader& cells) {
   const auto damaged = [] { return fail(Code::kCorrupt, "a roll-up file is damaged"); };
   constexpr std::size_t kCrcBytes = 4;
   if (untrusted.size() < kMagic.size() + kCrcBytes || !untrusted.starts_with(kMagic)) {
@@ -185,12 +197,12 @@ Result<DecodedRollup> decode_rollup(Bytes untrusted) {
   const auto body = untrusted.substr(0, untrusted.size() - kCrcBytes);
   if (ByteReader(untrusted.substr(body.size())).u32() != crc32c(body)) return damaged();
   ByteReader in(body.substr(kMagic.size()));
-  const auto version = in.u32();
-  if (version > kVersion) {
+  RollupHead out;
+  out.version = in.u32();
+  if (out.version > kVersion) {
     return fail(Code::kVersion, "a roll-up file was written by a newer version of Sightglass");
   }
-  if (version == 0) return damaged();
-  DecodedRollup out;
+  if (out.version == 0) return damaged();
   const auto step = in.u8();
   out.partition_ns = in.i64();
   if (step >= kRollupSteps.size()) return damaged();
@@ -199,12 +211,23 @@ Result<DecodedRollup> decode_rollup(Bytes untrusted) {
       begin_of(out.partition_ns, partition_ns(out.step)) != out.partition_ns) {
     return damaged();
   }
-  const auto cells = in.varint();
+  out.cells = in.varint();
+  cells = in;
+  return out;
+}
+
+Result<DecodedRollup> decode_rollup(Bytes untrusted) {
+  ByteReader in({});
+  SG_ASSIGN(const auto head, read_rollup_head(untrusted, in));
+  const auto damaged = [] { return fail(Code::kCorrupt, "a roll-up file is damaged"); };
+  DecodedRollup out;
+  out.step = head.step;
+  out.partition_ns = head.partition_ns;
   std::optional<RollupKey> behind;
-  for (std::uint64_t i = 0; i < cells && in.ok(); ++i) {
+  for (std::uint64_t i = 0; i < head.cells && in.ok(); ++i) {
     RollupKey key;
     RollupCell cell;
-    read_cell(in, version, out.partition_ns, out.step, key, cell);
+    read_cell(in, head, key, cell);
     if (!in.ok() || (behind && !(*behind < key))) return damaged();  // each once, in order
     behind = key;
     // As it stands: the bound of cells was kept by who wrote them.

@@ -71,11 +71,14 @@ class RollupTable {
   void add(const RollupTable& other);
   // The same with longer steps.
   RollupTable coarser(RollupStep step) const;
-  const std::map<RollupKey, RollupCell>& cells() const { return cells_; }
+  using Cells = std::map<RollupKey, RollupCell>;
+  const Cells& cells() const { return cells_; }
+  // The one that a new key past kMaxCells adds to.
+  static RollupKey other_of(const RollupKey& key);
 
  private:
   friend Result<struct DecodedRollup> decode_rollup(Bytes untrusted);
-  std::map<RollupKey, RollupCell> cells_;
+  Cells cells_;
 };
 
 // One file's worth: the cells of a step that begin in one partition. Layout: docs/store-format.md.
@@ -87,6 +90,20 @@ struct DecodedRollup {
 };
 // Errors: kVersion, kCorrupt.
 Result<DecodedRollup> decode_rollup(Bytes untrusted);
+// A file's parts, for rollup_merge: what stands before the cells and behind their number, one cell.
+void begin_rollup(ByteWriter& out, RollupStep step, Nanos partition_ns, std::size_t cells);
+void write_cell(ByteWriter& out, RollupStep step, Nanos partition_ns, const RollupKey& key,
+                const RollupCell& cell);
+// Checks the checksum and reads what stands before the cells. Errors as decode_rollup().
+struct RollupHead {
+  std::uint32_t version = 0;  // 1, whose cells are shorter, or 2
+  RollupStep step = RollupStep::kMinute;
+  Nanos partition_ns = 0;
+  std::uint64_t cells = 0;
+};
+Result<RollupHead> read_rollup_head(Bytes untrusted, ByteReader& cells);
+// Malformed: the reader is no longer ok.
+void read_cell(ByteReader& in, const RollupHead& head, RollupKey& key, RollupCell& cell);
 
 // What is asked of roll-ups: the steps that begin in [start, end), whose names are as given.
 struct RollupQuery {

@@ -167,7 +167,7 @@ class Queries {
 // The fold. durable_position() is the manifest's: what is only in the tail is folded again after a
 // restart. Records at or below what was applied already are skipped, so that a batch may repeat.
 //
-// Threads: rows are taken on the runner's thread; sealing and queries have their own at nice 10.
+// Threads: rows are taken on the runner's; sealing, merging and queries have one each.
 // Bounds: two tails of Options::seal_rows. When both are full, because sealing fails, apply() waits
 // and the journal is the queue; health() says so and sealing is tried again every 1 to 30 s. It
 // needs a runner of its own for this reason.
