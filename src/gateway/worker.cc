@@ -104,7 +104,7 @@ const ProviderKey& Worker::next_key(const Provider& provider, KeyChoice choice) 
   const auto count = provider.keys.size();
   std::size_t first = turn_++;
   if (choice == KeyChoice::kRandom) random().fill(reinterpret_cast<char*>(&first), sizeof first);
-  const ProviderKey* soonest = nullptr;
+  const ProviderKey* soonest = &provider.keys[first % count];
   const ProviderKey* idlest = nullptr;
   for (std::size_t i = 0; i < count; ++i) {
     const auto& key = provider.keys[(first + i) % count];
@@ -112,9 +112,7 @@ const ProviderKey& Worker::next_key(const Provider& provider, KeyChoice choice) 
       if (choice != KeyChoice::kLeastLoaded) return key;
       if (idlest == nullptr || key.state->running() < idlest->state->running()) idlest = &key;
     }
-    if (soonest == nullptr || key.state->aside_until_ns() < soonest->state->aside_until_ns()) {
-      soonest = &key;
-    }
+    if (key.state->aside_until_ns() < soonest->state->aside_until_ns()) soonest = &key;
   }
   return idlest != nullptr ? *idlest : *soonest;
 }
