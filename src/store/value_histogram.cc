@@ -46,7 +46,12 @@ void ValueHistogram::add(Side& side, std::int32_t number, std::uint64_t count) {
 }
 
 void ValueHistogram::merge(Side& into, const Side& from) {
-  if (from.empty()) return;
+  // A roll-up's cell has few buckets beside those of its group: no need to copy these.
+  constexpr std::size_t kFew = 4;
+  if (from.size() * kFew < into.size()) {
+    for (const auto& bucket : from) add(into, bucket.number, bucket.count);
+    return;
+  }
   Side sum;
   sum.reserve(std::max(into.size(), from.size()));
   auto a = into.begin();
