@@ -242,6 +242,10 @@ void bind_config(Binder& b, Config& config) {
     store.duration("rollup_hours", config.store_rollup_hours_ns, "those by the hour");
     store.duration("rollup_days", config.store_rollup_days_ns, "those by the day");
   });
+  b.section("storage", [&](Binder& storage) {
+    storage.one_or_list("runtime", "engines beside the embedded store, each with its type",
+                        [&](Binder& item) { bind_storage_runtime(item, config.storage); });
+  });
   b.section("ingest", [&](Binder& ingest) {
     ingest.texts("keys", config.ingest_keys,
                  "keys that may send events from elsewhere, as Bearer tokens; on loopback none is "
@@ -414,6 +418,7 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   }
   if (before.providers != after.providers) changed.emplace_back("providers");
   if (before.clients != after.clients) changed.emplace_back("clients");
+  if (before.storage != after.storage) changed.emplace_back("storage.runtime");
   if (before.follow != after.follow) changed.emplace_back("follow");
   return changed;
 }

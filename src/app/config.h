@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/binder.h"
+#include "app/storage_runtime.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -127,6 +128,8 @@ struct Config {
   Nanos store_rollup_minutes_ns = 7 * 86'400 * kSecond;
   Nanos store_rollup_hours_ns = 400 * 86'400 * kSecond;
   Nanos store_rollup_days_ns = 0;
+
+  StorageRuntime storage;  // engines beside it
 
   Level log_level = Level::kInfo;
   bool log_console = true;
