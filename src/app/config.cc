@@ -209,6 +209,14 @@ void bind_audit(Binder& b, AuditConfig& audit) {
 
 void bind_config(Binder& b, Config& config) {
   bind_doors(b, config);
+  b.section("gateway", [&](Binder& gateway) {
+    gateway.text("id", config.gateway,
+                 "this gateway's name in what `storage.runtime` gets; each needs its own; empty: "
+                 "the data folder's random id");
+    if (!config.gateway.empty() && !is_plain_id(config.gateway)) {
+      gateway.refuse("id must be 1 to 64 letters, digits, '.', '_' or '-'");
+    }
+  });
   b.text("service", config.service, "`service` of our own events");
   b.text("environment", config.environment, "`env` of our own events");
   b.flag("dumpable", config.dumpable, "allow core dumps and debuggers; keys may then leak");

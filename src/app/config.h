@@ -94,6 +94,7 @@ struct Config {
   Nanos pseudonym_epoch_ns = 30 * 86'400 * kSecond;
   Nanos pseudonym_overlap_ns = 7 * 86'400 * kSecond;
   Nanos pseudonym_keep_ns = 0;  // 0: as long as the store keeps rows
+  std::string gateway;          // its name in what is exported; empty: the data folder's id
   std::string service = "gateway";
   std::string environment = "production";
   bool dumpable = false;

@@ -9,6 +9,14 @@ void refuse_userinfo(Binder& b, const std::string& addr) {
   b.refuse("addr must not hold a name or password; username and password have their own keys");
 }
 
+// They become header fields of one line.
+void refuse_control(Binder& b, const char* key, const std::string& value) {
+  for (const char c : value) {
+    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) continue;
+    return b.refuse(std::string(key) + " holds a line feed or another control character");
+  }
+}
+
 void bind_influx(Binder& b, InfluxConfig& influx) {
   b.text("addr", influx.addr, "where it is: http://HOST:PORT or https://HOST:PORT");
   b.text("token", influx.token, "version 2: a token that may write to the bucket; ${ENV} works");
@@ -32,6 +40,7 @@ void bind_influx(Binder& b, InfluxConfig& influx) {
     b.refuse("addr must begin with http:// or https://");
   }
   refuse_userinfo(b, influx.addr);
+  refuse_control(b, "token", influx.token);
   if (influx.measurement.empty()) b.refuse("measurement must not be empty");
   if (influx.version == 2 && influx.bucket.empty()) b.refuse("version 2 needs bucket");
   if (influx.bucket.empty() && influx.database.empty()) {
@@ -78,8 +87,7 @@ void bind_storage_runtime(Binder& b, StorageRuntime& runtime) {
 }
 
 Status check_built(const StorageRuntime& runtime, std::string_view file) {
-  const char* type = runtime.influx       ? "influxdb"
-                     : runtime.redis      ? "redis"
+  const char* type = runtime.redis        ? "redis"
                      : runtime.postgres   ? "postgres"
                      : runtime.clickhouse ? "clickhouse"
                                           : nullptr;
