@@ -243,8 +243,11 @@ TEST_F(OutboxTest, PastTheLagThatIsAllowedBatchesAreGivenUpAndCounted) {
   record(300);
   EXPECT_TRUE(eventually([&] { return outbox_->health().gap_records > 100; }));
   stop();
-  EXPECT_GT(counted("sightglass_export_gap_records_total", {{"reason", "lag"}}), 0);
-  EXPECT_NE(bench_.log.text().find("lags more than max_lag_bytes"), std::string::npos);
+  // Whether the outbox sees the lag first or is moved ahead by its runner is a matter of moments.
+  EXPECT_GT(counted("sightglass_export_gap_records_total", {{"reason", "lag"}}) +
+                counted("sightglass_export_gap_records_total", {{"reason", "skipped"}}),
+            100);
+  EXPECT_NE(bench_.log.text().find("records of the journal are lost to it"), std::string::npos);
   FakeInflux alive;
   start(alive);
   EXPECT_TRUE(eventually([&] { return outbox_->lag().records == 0; }));
