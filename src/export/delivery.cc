@@ -15,8 +15,9 @@ constexpr Nanos kMostAsked = 300 * kSecond;  // of a Retry-After
 Nanos by_chance(Nanos span_ns, Random& random) {
   std::uint32_t drawn = 0;
   random.fill(reinterpret_cast<char*>(&drawn), sizeof drawn);
-  return span_ns / 2 + static_cast<Nanos>(static_cast<double>(span_ns / 2) *
-                                          (static_cast<double>(drawn) * 0x1.0p-32));
+  const auto half_ns = span_ns / 2;
+  const auto part = static_cast<double>(drawn) * 0x1.0p-32;
+  return half_ns + static_cast<Nanos>(static_cast<double>(half_ns) * part);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "export/fake_influx.h"
+#include "net/certificates.h"
 
 namespace sightglass::exporting {
 namespace {
@@ -137,6 +138,30 @@ TEST(Influx, ACallEndsWhenTheServerStops) {
   EXPECT_EQ(sink->send(kLine).reason, Reason::kCancelled);
   EXPECT_EQ(sink->send(kLine).reason, Reason::kCancelled);
   EXPECT_EQ(fake.requests(), 1);
+}
+
+TEST(Influx, OnlyACertificateOfTheNamedAuthorityIsTrusted) {
+  constexpr long kDay = 86'400;
+  const net::CertificateFolder folder;
+  const auto authority = net::make_certificate(nullptr, "", -kDay, kDay);
+  const auto stranger = net::make_certificate(nullptr, "", -kDay, kDay);
+  const auto certificate = net::make_certificate(&authority, "IP:127.0.0.1", -kDay, kDay);
+  const auto context =
+      *net::TlsContext::server({.certificate_file = folder.write("server", certificate),
+                                .key_file = folder.write_key("server", certificate)});
+  const net::ScriptedServer::Script answer = [](net::ScriptedPeer& peer) {
+    while (!peer.read_request().empty()) peer.send(FakeInflux::answer(204));
+  };
+  const net::ScriptedServer server({answer, answer, answer}, context.get());
+  InfluxOptions options;
+  options.addr = "https://127.0.0.1:" + std::to_string(server.port());
+  options.bucket = "b";
+  options.ca_file = folder.write("authority", authority);
+  EXPECT_EQ(sent(options).kind, Kind::kTaken);
+  options.ca_file = folder.write("stranger", stranger);
+  EXPECT_EQ(sent(options).reason, Reason::kTls);
+  options.ca_file.clear();  // the system's
+  EXPECT_EQ(sent(options).reason, Reason::kTls);
 }
 
 TEST(Influx, AnAddressOrAFileOfAuthoritiesThatIsNoneIsSaid) {
