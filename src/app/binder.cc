@@ -313,8 +313,19 @@ void Binder::section(const char* key, const std::function<void(Binder&)>& bind) 
 }
 
 void Binder::list(const char* key, const char* meaning, const std::function<void(Binder&)>& bind) {
+  bind_elements(key, "list", meaning, bind);
+}
+
+void Binder::one_or_list(const char* key, const char* meaning,
+                         const std::function<void(Binder&)>& bind) {
+  bind_elements(key, "map or list of maps", meaning, bind);
+}
+
+void Binder::bind_elements(const char* key, std::string_view type, const char* meaning,
+                           const std::function<void(Binder&)>& bind) {
   map_->known.insert(key);
   const std::string path = map_->path + key;
+  const bool one_will_do = type != "list";
   const auto element = [&](const YAML::Node* node) {
     auto inner = std::make_unique<Map>();
     inner->path = path + "[].";
@@ -324,15 +335,17 @@ void Binder::list(const char* key, const char* meaning, const std::function<void
     bind(binder);
   };
   if (document_.docs != nullptr) {
-    document_.docs->push_back({path, "list", "[]", meaning});
+    document_.docs->push_back({path, std::string(type), one_will_do ? "" : "[]", meaning});
     element(nullptr);
     return;
   }
   if (!map_->node.IsDefined() || !map_->node.IsMap()) return;
   const YAML::Node node = map_->node[key];
   if (!node.IsDefined() || node.IsNull()) return;
+  if (one_will_do && node.IsMap()) return element(&node);
   if (!node.IsSequence()) {
-    document_.fault(line_of(node), path + ": expected a list");
+    document_.fault(line_of(node), path + (one_will_do ? ": expected a map or a list of maps"
+                                                       : ": expected a list"));
     return;
   }
   for (const auto& item : node) {
@@ -343,6 +356,42 @@ void Binder::list(const char* key, const char* meaning, const std::function<void
     element(&item);
   }
 }
+
+void Binder::variant(const char* key, const std::vector<Variant>& variants, const char* meaning) {
+  std::string names;
+  std::vector<std::string_view> candidates;
+  for (const auto& one : variants) {
+    names += (names.empty() ? "" : ", ") + std::string(one.name);
+    candidates.emplace_back(one.name);
+  }
+  std::string chosen;
+  text(key, chosen, meaning);
+  if (document_.docs != nullptr) {
+    const auto path = map_->path;
+    for (const auto& one : variants) {
+      map_->path = path + "(" + one.name + ").";
+      one.bind(*this);
+    }
+    map_->path = path;
+    return;
+  }
+  for (const auto& one : variants) {
+    if (chosen == one.name) return one.bind(*this);
+  }
+  // Which keys it may have cannot be told: they are not each called unknown.
+  for (const auto& entry : map_->node) {
+    if (entry.first.IsScalar()) map_->known.insert(entry.first.Scalar());
+  }
+  const YAML::Node node = map_->node[key];
+  std::string sentence = map_->path + key + ": ";
+  sentence += chosen.empty() ? "expected one of " + names : "'" + chosen + "' is none of " + names;
+  if (const auto close = nearest(chosen, candidates.data(), candidates.size())) {
+    sentence += "; did you mean '" + *close + "'?";
+  }
+  document_.fault(line_of(node.IsDefined() ? node : map_->node), sentence);
+}
+
+bool Binder::documents() const { return document_.docs != nullptr; }
 
 void Binder::refuse(const std::string& sentence) {
   if (document_.docs != nullptr) return;

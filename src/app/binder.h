@@ -43,6 +43,18 @@ class Binder {
   void section(const char* key, const std::function<void(Binder&)>& bind);
   // Calls `bind` once for each element of a list of maps.
   void list(const char* key, const char* meaning, const std::function<void(Binder&)>& bind);
+  // The same for a key that takes one map or a list of maps.
+  void one_or_list(const char* key, const char* meaning, const std::function<void(Binder&)>& bind);
+
+  // A map whose key `key` says which further keys it has.
+  struct Variant {
+    const char* name;
+    std::function<void(Binder&)> bind;
+  };
+  void variant(const char* key, const std::vector<Variant>& variants, const char* meaning);
+
+  // Whether keys are only being described, as for the reference.
+  bool documents() const;
 
   // For rules that the types cannot say; names this map's line.
   void refuse(const std::string& sentence);
@@ -56,6 +68,8 @@ class Binder {
   Binder(Document& document, std::unique_ptr<Map> map);
   ~Binder();
   struct Found;
+  void bind_elements(const char* key, std::string_view type, const char* meaning,
+                     const std::function<void(Binder&)>& bind);
   Found find(const char* key, const char* type, std::string default_value, const char* meaning);
 
   Document& document_;

@@ -237,6 +237,14 @@ void bind_audit(Binder& b, AuditConfig& audit) {
 
 void bind_config(Binder& b, Config& config) {
   bind_doors(b, config);
+  b.section("gateway", [&](Binder& gateway) {
+    gateway.text("id", config.gateway,
+                 "this gateway's name in what `storage.runtime` gets; each needs its own; empty: "
+                 "the data folder's random id");
+    if (!config.gateway.empty() && !is_plain_id(config.gateway)) {
+      gateway.refuse("id must be 1 to 64 letters, digits, '.', '_' or '-'");
+    }
+  });
   b.text("service", config.service, "`service` of our own events");
   b.text("environment", config.environment, "`env` of our own events");
   b.flag("dumpable", config.dumpable, "allow core dumps and debuggers; keys may then leak");
@@ -269,6 +277,10 @@ void bind_config(Binder& b, Config& config) {
                    "sums of requests by the minute stay so long; 0: for ever");
     store.duration("rollup_hours", config.store_rollup_hours_ns, "those by the hour");
     store.duration("rollup_days", config.store_rollup_days_ns, "those by the day");
+  });
+  b.section("storage", [&](Binder& storage) {
+    storage.one_or_list("runtime", "engines beside the embedded store, each with its type",
+                        [&](Binder& item) { bind_storage_runtime(item, config.storage); });
   });
   b.section("ingest", [&](Binder& ingest) {
     ingest.texts("keys", config.ingest_keys,
@@ -447,6 +459,7 @@ std::vector<std::string> changed_keys(const Config& before, const Config& after)
   }
   if (before.providers != after.providers) changed.emplace_back("providers");
   if (before.clients != after.clients) changed.emplace_back("clients");
+  if (before.storage != after.storage) changed.emplace_back("storage.runtime");
   if (before.follow != after.follow) changed.emplace_back("follow");
   return changed;
 }

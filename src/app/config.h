@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/binder.h"
+#include "app/storage_runtime.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -102,6 +103,7 @@ struct Config {
   Nanos pseudonym_epoch_ns = 30 * 86'400 * kSecond;
   Nanos pseudonym_overlap_ns = 7 * 86'400 * kSecond;
   Nanos pseudonym_keep_ns = 0;  // 0: as long as the store keeps rows
+  std::string gateway;          // its name in what is exported; empty: the data folder's id
   std::string service = "gateway";
   std::string environment = "production";
   bool dumpable = false;
@@ -137,6 +139,8 @@ struct Config {
   Nanos store_rollup_minutes_ns = 7 * 86'400 * kSecond;
   Nanos store_rollup_hours_ns = 400 * 86'400 * kSecond;
   Nanos store_rollup_days_ns = 0;
+
+  StorageRuntime storage;  // engines beside it
 
   Level log_level = Level::kInfo;
   bool log_console = true;

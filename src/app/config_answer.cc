@@ -63,6 +63,45 @@ void append_clients(JsonWriter& json, const Config& config) {
   json.end_array();
 }
 
+void append_influx(JsonWriter& json, const InfluxConfig& influx) {
+  json.begin_object().key("Type").string("influxdb").key("Addr").string(influx.addr);
+  secret(json, "APIKey", !influx.token.empty());
+  json.key("Org").string(influx.org).key("Bucket").string(influx.bucket);
+  json.key("Database").string(influx.database);
+  secret(json, "Password", !influx.password.empty());
+  json.end_object();
+}
+
+void append_redis(JsonWriter& json, const RedisConfig& redis) {
+  json.begin_object().key("Type").string("redis").key("Addr").string(redis.addr);
+  secret(json, "Password", !redis.password.empty());
+  json.end_object();
+}
+
+// `Runtime` keeps its printed shape, of one engine; where there are several, `Runtimes` has all.
+void append_storage(JsonWriter& json, const Config& config) {
+  const auto embedded = [&] {
+    json.begin_object().key("Type").string(config.store_enabled ? "embedded" : "none");
+    json.end_object();
+  };
+  const auto& storage = config.storage;
+  json.key("Storage").begin_object().key("Runtime");
+  if (storage.influx) {
+    append_influx(json, *storage.influx);
+  } else if (storage.redis) {
+    append_redis(json, *storage.redis);
+  } else {
+    embedded();
+  }
+  if (storage.influx && storage.redis) {
+    json.key("Runtimes").begin_array();
+    append_influx(json, *storage.influx);
+    append_redis(json, *storage.redis);
+    json.end_array();
+  }
+  json.end_object();
+}
+
 }  // namespace
 
 std::string config_json(const Config& config) {
@@ -71,8 +110,7 @@ std::string config_json(const Config& config) {
   json.begin_object().key("Version").string("1");
   append_server(json, config);
   append_logging(json, config);
-  json.key("Storage").begin_object().key("Runtime").begin_object();
-  json.key("Type").string(config.store_enabled ? "embedded" : "none").end_object().end_object();
+  append_storage(json, config);
   append_providers(json, config);
   append_clients(json, config);
   json.key("ModelAliases").begin_object();
@@ -106,7 +144,7 @@ Status validate_config(std::string_view text) {
     return named ? "a-value-of-more-than-20-characters" : nullptr;
   };
   const auto parsed = parse_config(text, "config", environment);
-  return parsed ? Status() : Status(std::unexpected(parsed.error()));
+  return parsed ? check_built(parsed->storage, "config") : Status(std::unexpected(parsed.error()));
 }
 
 }  // namespace sightglass::app

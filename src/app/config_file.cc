@@ -32,7 +32,9 @@ Result<Config> load_config(const std::string& named) {
   if (named.empty() && !fs.exists(path)) return parse_config("", path, environment);
   auto content = read_file(fs, path, kMaxBytes);
   if (!content) return fail("the configuration cannot be read", std::move(content).error());
-  return parse_config(*content, path, environment);
+  auto config = parse_config(*content, path, environment);
+  if (config) SG_TRY(check_built(config->storage, path));
+  return config;
 }
 
 std::string ConfigFile::path() const { return named_.empty() ? kUsualName : named_; }

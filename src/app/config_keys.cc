@@ -11,12 +11,13 @@ constexpr std::array<std::string_view, 8> kAtOnce = {"providers",    "model_alia
                                                      "pass_through", "policy",        "packs",
                                                      "sampling",     "packs_dir"};
 
-constexpr std::array<std::string_view, 20> kFileOnly = {
+constexpr std::array<std::string_view, 21> kFileOnly = {
     "data",          "port_file",     "admin_key",        "scrape_token",
     "allowed_hosts", "admin_origins", "trusted_proxies",  "tls",
     "keys",          "dumpable",      "upstream.ca_file", "prices",
     "packs",         "packs_dir",     "ingest.keys",      "ingest.socket_folder",
-    "follow",        "audit",         "activity_log",     "logging.file.path"};
+    "follow",        "audit",         "activity_log",     "logging.file.path",
+    "storage"};
 
 template <std::size_t N>
 bool covers(const std::array<std::string_view, N>& prefixes, std::string_view path) {

@@ -1,4 +1,5 @@
 #include "app/config.h"
+#include "app/config_answer.h"
 #include "app/dotenv.h"
 #include "app/packs.h"
 #include "app/room_options.h"
@@ -273,6 +274,85 @@ TEST(Config, RetentionIsByTypeByPackAndBySenderAndNamesOnlyWhatThereIs) {
   refused("retention_types: {tools_detected: soon}", "needs a duration such as 7d, not 'soon'");
   refused("rollup_minutes: 30d, rollup_hours: 7d", "rollup_hours must be at least rollup_minutes");
   refused("rollup_days: 7d", "rollup_days at least");
+}
+
+// S4-G03, S4-G04
+TEST(Config, ReadsTheAdministrationSeedsStorageSnippetsAsPrinted) {
+  const std::string influx =
+      "storage:\n  runtime:\n    type: \"influxdb\"\n    addr: \"http://influxdb:8086\"\n"
+      "    token: \"${INFLUX_TOKEN}\"\n    org: \"${INFLUX_ORG}\"\n    bucket: "
+      "\"${INFLUX_BUCKET}\"\n";
+  const auto first = parse_config(
+      influx, "f",
+      environment({{"INFLUX_TOKEN", "t"}, {"INFLUX_ORG", "o"}, {"INFLUX_BUCKET", "b"}}));
+  ASSERT_TRUE(first) << first.error().message;
+  ASSERT_TRUE(first->storage.influx);
+  EXPECT_EQ(first->storage.influx->addr, "http://influxdb:8086");
+  EXPECT_EQ(first->storage.influx->token, "t");
+  EXPECT_EQ(first->storage.influx->bucket, "b");
+  EXPECT_NE(
+      fault(influx, {{"INFLUX_ORG", "o"}, {"INFLUX_BUCKET", "b"}})
+          .find(
+              "sightglass.yaml:5: storage.runtime[].token: the environment has no 'INFLUX_TOKEN'"),
+      std::string::npos);
+  const auto second = parse_config(
+      "storage:\n  runtime:\n    type: \"redis\"\n    addr: \"localhost:6379\"\n    password: "
+      "\"${REDIS_PASSWORD}\"\n",
+      "f", environment({{"REDIS_PASSWORD", "p"}}));
+  ASSERT_TRUE(second) << second.error().message;
+  ASSERT_TRUE(second->storage.redis);
+  EXPECT_EQ(second->storage.redis->addr, "localhost:6379");
+  EXPECT_EQ(second->storage.redis->password, "p");
+  EXPECT_EQ(changed_keys(*first, *second), std::vector<std::string>{"storage.runtime"});
+}
+
+TEST(Config, StorageRuntimeTakesAListAndSaysWhatItDoesNotKnow) {
+  const auto both = parse_config(
+      "storage:\n  runtime:\n    - {type: redis, db: 3}\n    - {type: influxdb, bucket: b}\n", "f",
+      environment({}));
+  ASSERT_TRUE(both) << both.error().message;
+  EXPECT_EQ(both->storage.redis->db, 3);
+  EXPECT_EQ(both->storage.influx->bucket, "b");
+  EXPECT_EQ(fault("storage:\n  runtime:\n    type: influx\n    bucket: x\n"),
+            "sightglass.yaml:3: storage.runtime[].type: 'influx' is none of influxdb, redis, "
+            "postgres, clickhouse; did you mean 'influxdb'?");
+  EXPECT_EQ(fault("storage:\n  runtime:\n    type: redis\n    adr: x:1\n"),
+            "sightglass.yaml:4: unknown key 'storage.runtime[].adr'; did you mean 'addr'?");
+  EXPECT_NE(fault("storage:\n  runtime: {type: redis, bucket: x}\n").find("unknown key"),
+            std::string::npos);
+  EXPECT_NE(fault("storage:\n  runtime: {addr: \"x:1\"}\n").find("expected one of influxdb, redis"),
+            std::string::npos);
+  EXPECT_NE(fault("storage: {runtime: redis}\n").find("a map or a list of maps"),
+            std::string::npos);
+  EXPECT_NE(fault("storage: {runtime: [{type: redis}, {type: redis}]}\n").find("redis twice"),
+            std::string::npos);
+}
+
+TEST(Config, StorageSecretsAreMaskedAndAddressesHoldNone) {
+  const auto config = parse_config(
+      "storage: {runtime: [{type: redis, password: hush-1}, {type: influxdb, bucket: b, token: "
+      "hush-2, password: hush-3}]}\n",
+      "f", environment({}));
+  ASSERT_TRUE(config) << config.error().message;
+  const auto answer = config_json(*config);
+  EXPECT_EQ(answer.find("hush"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("\"APIKey\":\"****\""), std::string::npos) << answer;
+  const auto refused =
+      fault("storage: {runtime: {type: influxdb, bucket: b, addr: \"http://me:hush@x\"}}\n");
+  EXPECT_NE(refused.find("must not hold a name or password"), std::string::npos) << refused;
+  EXPECT_EQ(refused.find("hush"), std::string::npos) << refused;
+}
+
+TEST(Config, AnEngineThatIsNotBuiltIsRefused) {
+  const auto config =
+      parse_config("storage: {runtime: {type: clickhouse}}\n", "f", environment({}));
+  ASSERT_TRUE(config) << config.error().message;
+  const auto built = check_built(config->storage, "f");
+  ASSERT_FALSE(built);
+  EXPECT_EQ(built.error().message,
+            "f: storage.runtime: this version has no engine 'clickhouse'; remove it, nothing would "
+            "be sent there");
+  EXPECT_TRUE(check_built({}, "f"));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "app/client_side.h"
 #include "app/config_answer.h"
 #include "app/data_folder.h"
+#include "app/export_side.h"
 #include "app/followed_logs.h"
 #include "app/health_checks.h"
 #include "app/housekeeper.h"
@@ -128,6 +129,7 @@ class Running final : public Instance {
   std::unique_ptr<guard::KeyRing> keys_;
   std::unique_ptr<ClientSide> clients_;
   journal::Options journal_options_;
+  std::string gateway_;  // the data folder's id
   std::unique_ptr<journal::Journal> journal_;
 
   std::unique_ptr<meter::MeterFold> meter_;
@@ -139,6 +141,7 @@ class Running final : public Instance {
   std::unique_ptr<journal::Fold> log_fold_, activity_fold_, audit_fold_;
   std::unique_ptr<journal::FoldRunner> fast_runner_, store_runner_, log_runner_;
   std::unique_ptr<journal::FoldRunner> report_runner_;
+  std::unique_ptr<ExportSide> export_;  // null: no engine is configured
 
   std::unique_ptr<admin::Forgetting> forgetting_;
   std::unique_ptr<live::Requests> requests_;
@@ -194,6 +197,7 @@ Status Running::open_journal() {
   SG_ASSIGN(const auto id, gateway_id(*folder_, fs_));
   SG_ASSIGN(journal_, journal::Journal::open(journal_options_, fs_, clock_, telemetry_, *log_, id,
                                              packs_.catalogue));
+  gateway_ = id;
   if (!config_.store_enabled) return {};
   store::Options options;
   options.directory = folder_->in("store");
@@ -264,6 +268,8 @@ Status Running::open_folds() {
   SG_TRY(fast_runner_->load());
   SG_TRY(log_runner_->load());
   SG_TRY(report_runner_->load());
+  SG_ASSIGN(export_, ExportSide::open({config_, gateway_, folder_->path(), journal_options_,
+                                       *journal_, fs_, clock_, telemetry_, *log_}));
   if (store_) {
     store_runner_ = make_runner({store_.get()}, true);
     SG_TRY(store_runner_->load());
@@ -304,6 +310,7 @@ Status Running::record_interrupted() {
   log_runner_->start();
   report_runner_->start();
   if (store_runner_) store_runner_->start();
+  if (export_) export_->start();
   clients_->count_from(journal_->committed());
   clients_->tend(fast_runner_->wait_position(journal_->committed(), kFoldWait));
   totals_->mark_start();
@@ -522,6 +529,7 @@ std::vector<admin::HealthCheck> Running::health() const {
   for (auto& provider : traffic_->reachability()) {
     checks.push_back(with_last_error(std::move(provider), errors));
   }
+  if (export_) checks.push_back(export_->health());
   checks.push_back(clients_->health());
   auto process = process_health();
   process.numbers.emplace_back("connections", static_cast<std::int64_t>(server_->connections()));
@@ -568,6 +576,7 @@ Status Running::stop(Nanos within_ns) {
   const auto fast = fast_runner_->stop(kFoldsStop);
   const auto logged = log_runner_->stop(kFoldsStop);
   const auto reported = report_runner_->stop(kFoldsStop);
+  const auto exported = export_ ? export_->stop() : Status();
   if (store_runner_) {
     if (auto stored = store_runner_->stop(kFoldsStop); !stored)
       log_->error("app", stored.error().message);
@@ -578,6 +587,7 @@ Status Running::stop(Nanos within_ns) {
   SG_TRY(closed);
   SG_TRY(fast);
   SG_TRY(logged);
+  SG_TRY(exported);
   return reported;
 }
 

@@ -1,0 +1,40 @@
+// The engines of `storage.runtime` that get what happened: their folds and their runners.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "admin/health.h"
+#include "app/config.h"
+#include "base/file_system.h"
+#include "base/random.h"
+#include "export/carrier.h"
+
+namespace sightglass::app {
+
+class ExportSide {
+ public:
+  struct Parts {
+    const Config& config;
+    std::string gateway;  // unless the configuration names another
+    std::string data_folder;
+    journal::Options journal_options;
+    journal::Journal& journal;
+    FileSystem& fs;
+    const Clock& clock;
+    Telemetry& telemetry;
+    Log& log;
+  };
+  // Null where the configuration names none. Errors: of an address or a file of authorities.
+  static Result<std::unique_ptr<ExportSide>> open(const Parts& parts);
+  void start() { influx_->start(); }
+  Status stop();  // sends for a short time what is left; the rest waits for the next start
+  admin::HealthCheck health() const;
+
+ private:
+  ExportSide() = default;
+  SystemRandom random_;
+  std::unique_ptr<exporting::Carrier> influx_;
+};
+
+}  // namespace sightglass::app

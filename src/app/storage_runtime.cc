@@ -1,0 +1,100 @@
+#include "app/storage_runtime.h"
+
+namespace sightglass::app {
+namespace {
+
+// Addresses are printed in messages and configuration answers; what is secret has keys of its own.
+void refuse_userinfo(Binder& b, const std::string& addr) {
+  if (addr.find('@') == std::string::npos) return;
+  b.refuse("addr must not hold a name or password; username and password have their own keys");
+}
+
+// They become header fields of one line.
+void refuse_control(Binder& b, const char* key, const std::string& value) {
+  for (const char c : value) {
+    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) continue;
+    return b.refuse(std::string(key) + " holds a line feed or another control character");
+  }
+}
+
+void bind_influx(Binder& b, InfluxConfig& influx) {
+  b.text("addr", influx.addr, "where it is: http://HOST:PORT or https://HOST:PORT");
+  b.text("token", influx.token, "version 2: a token that may write to the bucket; ${ENV} works");
+  b.text("org", influx.org, "version 2: the organisation");
+  b.text("bucket", influx.bucket, "version 2: the bucket; for version 1 where database is empty");
+  b.integer("version", influx.version, 0, 2,
+            "1: /write, 2: /api/v2/write, 0: 2 if the server has it, else 1");
+  b.text("database", influx.database, "version 1: the database");
+  b.text("retention_policy", influx.retention_policy, "version 1; empty: the database's default");
+  b.text("username", influx.username, "version 1; empty: none is sent");
+  b.text("password", influx.password, "version 1; ${ENV} works");
+  b.text("measurement", influx.measurement, "what its points are called");
+  b.text("ca_file", influx.ca_file, "PEM bundle instead of the system's");
+  b.integer("batch_points", influx.batch_points, 1, 100'000, "a batch is sent with so many points");
+  b.bytes("batch_bytes", influx.batch_bytes, "or of this size");
+  b.duration("batch_age", influx.batch_age_ns, "or when its oldest point is so old");
+  b.duration("timeout", influx.timeout_ns, "of one call");
+  b.bytes("max_lag_bytes", influx.max_lag_bytes,
+          "of journal that waits for it; past it the oldest are given up and counted");
+  if (!influx.addr.starts_with("http://") && !influx.addr.starts_with("https://")) {
+    b.refuse("addr must begin with http:// or https://");
+  }
+  refuse_userinfo(b, influx.addr);
+  refuse_control(b, "token", influx.token);
+  if (influx.measurement.empty()) b.refuse("measurement must not be empty");
+  if (influx.version == 2 && influx.bucket.empty()) b.refuse("version 2 needs bucket");
+  if (influx.bucket.empty() && influx.database.empty()) {
+    b.refuse("influxdb needs token, org and bucket (version 2), or database (version 1)");
+  }
+}
+
+void bind_redis(Binder& b, RedisConfig& redis) {
+  b.text("addr", redis.addr, "where it is: HOST:PORT");
+  b.text("password", redis.password, "empty: none is sent; ${ENV} works");
+  b.text("username", redis.username, "of Redis' access lists; empty: the default user");
+  b.integer("db", redis.db, 0, 1'000'000, "number of its database");
+  b.flag("tls", redis.tls, "talk TLS to it");
+  b.text("ca_file", redis.ca_file, "PEM bundle instead of the system's");
+  b.text("prefix", redis.prefix, "with which all keys begin");
+  refuse_userinfo(b, redis.addr);
+  const auto colon = redis.addr.rfind(':');
+  if (colon == 0 || colon == std::string::npos || colon + 1 == redis.addr.size() ||
+      redis.addr.find('/') != std::string::npos) {
+    b.refuse("addr must be HOST:PORT such as localhost:6379");
+  }
+}
+
+template <typename T>
+void bind_once(Binder& b, const char* type, std::optional<T>& slot, void (*bind)(Binder&, T&)) {
+  if (slot) b.refuse(std::string("storage.runtime names ") + type + " twice; once is enough");
+  T engine;
+  bind(b, engine);
+  slot = std::move(engine);
+}
+
+}  // namespace
+
+void bind_storage_runtime(Binder& b, StorageRuntime& runtime) {
+  // Lists are compared as a whole; their documentation shows the defaults.
+  StorageRuntime fresh;
+  auto& into = b.documents() ? fresh : runtime;
+  b.variant("type",
+            {{"influxdb", [&](Binder& x) { bind_once(x, "influxdb", into.influx, bind_influx); }},
+             {"redis", [&](Binder& x) { bind_once(x, "redis", into.redis, bind_redis); }},
+             {"postgres", [&](Binder&) { into.postgres = true; }},
+             {"clickhouse", [&](Binder&) { into.clickhouse = true; }}},
+            "which engine: influxdb, redis");
+}
+
+Status check_built(const StorageRuntime& runtime, std::string_view file) {
+  const char* type = runtime.redis        ? "redis"
+                     : runtime.postgres   ? "postgres"
+                     : runtime.clickhouse ? "clickhouse"
+                                          : nullptr;
+  if (type == nullptr) return {};
+  return fail(Code::kInvalid, std::string(file) +
+                                  ": storage.runtime: this version has no engine '" + type +
+                                  "'; remove it, nothing would be sent there");
+}
+
+}  // namespace sightglass::app

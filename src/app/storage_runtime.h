@@ -1,0 +1,56 @@
+// `storage.runtime`: the engines beside the embedded store, as the administration seed prints them
+// (one map with `type`), or several of them as a list.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "app/binder.h"
+#include "base/clock.h"
+
+namespace sightglass::app {
+
+struct InfluxConfig {
+  std::string addr = "http://127.0.0.1:8086";
+  std::string token, org, bucket;            // version 2
+  std::string database, username, password;  // version 1
+  std::string retention_policy;              // version 1; empty: the database's default
+  std::int64_t version = 0;                  // 0: asked of the server
+  std::string measurement = "llm_request";
+  std::string ca_file;  // empty: the system's
+  std::int64_t batch_points = 5'000;
+  std::uint64_t batch_bytes = 1ull << 20;
+  Nanos batch_age_ns = kSecond;
+  Nanos timeout_ns = 30 * kSecond;
+  std::uint64_t max_lag_bytes = 1ull << 30;  // of journal; past it the oldest are given up
+  friend bool operator==(const InfluxConfig&, const InfluxConfig&) = default;
+};
+
+struct RedisConfig {
+  std::string addr = "localhost:6379";  // host:port
+  std::string username, password;
+  std::int64_t db = 0;
+  bool tls = false;
+  std::string ca_file;  // empty: the system's
+  std::string prefix = "sightglass:";
+  friend bool operator==(const RedisConfig&, const RedisConfig&) = default;
+};
+
+// At most one engine of each type.
+struct StorageRuntime {
+  std::optional<InfluxConfig> influx;
+  std::optional<RedisConfig> redis;
+  bool postgres = false;
+  bool clickhouse = false;
+  friend bool operator==(const StorageRuntime&, const StorageRuntime&) = default;
+};
+
+// Binds one engine's map.
+void bind_storage_runtime(Binder& b, StorageRuntime& runtime);
+
+// Refuses the types whose names are known but for which this version has no engine: a configuration
+// that names one would otherwise seem to work.
+Status check_built(const StorageRuntime& runtime, std::string_view file);
+
+}  // namespace sightglass::app

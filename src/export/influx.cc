@@ -1,0 +1,204 @@
+#include "export/influx.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "export/http_caller.h"
+
+namespace sightglass::exporting {
+namespace {
+
+using Kind = Verdict::Kind;
+
+constexpr int kLevel = 3;  // lines are much alike: a tenth of their size already
+constexpr int kGzipWindow = 15 + 16;
+
+// False when there is no memory for it.
+bool pack(std::string_view in, std::string& out) {
+  z_stream stream{};
+  if (deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    return false;
+  }
+  out.resize(deflateBound(&stream, in.size()));
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));  // only read
+  stream.avail_in = static_cast<uInt>(in.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  const bool done = deflate(&stream, Z_FINISH) == Z_STREAM_END;
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return done;
+}
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) {
+      out.push_back(c);
+    } else {
+      out.push_back('%');
+      out.push_back(kHex[byte >> 4]);
+      out.push_back(kHex[byte & 15]);
+    }
+  }
+  return out;
+}
+
+std::string base64(std::string_view in) {
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < in.size(); i += 3) {
+    const auto byte = [&](std::size_t k) -> std::uint32_t {
+      return i + k < in.size() ? static_cast<unsigned char>(in[i + k]) : 0;
+    };
+    const auto group = byte(0) << 16 | byte(1) << 8 | byte(2);
+    out.push_back(kLetters[group >> 18]);
+    out.push_back(kLetters[group >> 12 & 63]);
+    out.push_back(i + 1 < in.size() ? kLetters[group >> 6 & 63] : '=');
+    out.push_back(i + 2 < in.size() ? kLetters[group & 63] : '=');
+  }
+  return out;
+}
+
+Reason reason_of(net::CallError error) {
+  switch (error) {
+    case net::CallError::kResolve:
+      return Reason::kResolve;
+    case net::CallError::kConnect:
+      return Reason::kConnect;
+    case net::CallError::kTls:
+      return Reason::kTls;
+    case net::CallError::kTimeoutConnect:
+    case net::CallError::kTimeoutHead:
+    case net::CallError::kTimeoutIdle:
+      return Reason::kTimeout;
+    case net::CallError::kReset:
+    case net::CallError::kTruncated:
+      return Reason::kReset;
+    case net::CallError::kBadResponse:
+      return Reason::kNonsense;
+    case net::CallError::kCancelled:
+      return Reason::kCancelled;
+  }
+  return Reason::kNonsense;
+}
+
+// Of `{"error":"partial write: points beyond retention policy dropped=3"}`. Without the number one
+// is said to be lost.
+std::uint64_t dropped_of(std::string_view body) {
+  constexpr std::string_view kWord = "dropped=";
+  const auto at = body.find(kWord);
+  if (at == std::string_view::npos) return 1;
+  const auto digits = body.substr(at + kWord.size());
+  const auto end = digits.find_first_not_of("0123456789");
+  const auto count = parse_int(digits.substr(0, end));
+  return count && *count >= 0 ? static_cast<std::uint64_t>(*count) : 1;
+}
+
+class Influx final : public LineSink {
+ public:
+  Influx(const InfluxOptions& options, std::unique_ptr<HttpCaller> caller)
+      : options_(options), caller_(std::move(caller)) {
+    const auto& database = options.database.empty() ? options.bucket : options.database;
+    target_v1_ = "/write?precision=ns&db=" + percent_encoded(database);
+    if (!options.retention_policy.empty()) {
+      target_v1_ += "&rp=" + percent_encoded(options.retention_policy);
+    }
+    target_v2_ = "/api/v2/write?precision=ns&org=" + percent_encoded(options.org) +
+                 "&bucket=" + percent_encoded(options.bucket);
+    const std::string common =
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Encoding: gzip\r\n";
+    fields_v1_ = fields_v2_ = common;
+    if (!options.username.empty()) {
+      fields_v1_ +=
+          "Authorization: Basic " + base64(options.username + ":" + options.password) + "\r\n";
+    }
+    if (!options.token.empty()) fields_v2_ += "Authorization: Token " + options.token + "\r\n";
+    forget_version();
+  }
+
+  Verdict send(std::string_view lines) override {
+    if (!pack(lines, packed_)) return {.kind = Kind::kRetry, .reason = Reason::kBusy};
+    auto answer = post();
+    // InfluxDB 2 says in JSON that a bucket is missing; a server of version 1, in plain text, that
+    // there is no such path.
+    if (answer && answer->status == 404 && version_ == 0 &&
+        answer->body.find("\"code\"") == std::string::npos) {
+      version_ = 1;
+      answer = post();
+    }
+    if (!answer) {
+      forget_version();
+      const auto& failure = answer.error();
+      return {.kind = Kind::kRetry,
+              .reason = reason_of(failure.error),
+              .maybe_taken = failure.request_sent};
+    }
+    const auto verdict = read_influx_answer(answer->status, answer->body, answer->retry_after);
+    if (verdict.kind == Kind::kTaken && version_ == 0) version_ = 2;
+    if (verdict.reason == Reason::kMissing) forget_version();
+    return verdict;
+  }
+
+  void stop_by(Nanos monotonic_ns) override { caller_->stop_by(monotonic_ns); }
+
+ private:
+  std::expected<HttpAnswer, HttpFailure> post() {
+    const bool first = version_ == 1;
+    return caller_->post(first ? target_v1_ : target_v2_, first ? fields_v1_ : fields_v2_, packed_,
+                         options_.timeout_ns);
+  }
+  // Another server may stand there when it is back. Without a bucket there is only one version.
+  void forget_version() {
+    version_ = options_.version != 0 ? options_.version : options_.bucket.empty() ? 1 : 0;
+  }
+
+  const InfluxOptions options_;
+  const std::unique_ptr<HttpCaller> caller_;
+  std::string target_v1_, target_v2_, fields_v1_, fields_v2_;
+  int version_ = 0;  // 0: not known yet, asked for by version 2
+  std::string packed_;
+};
+
+}  // namespace
+
+Verdict read_influx_answer(int status, std::string_view body, std::string_view retry_after) {
+  Verdict verdict;
+  if (const auto seconds = parse_int(trim(retry_after)); seconds && *seconds > 0) {
+    verdict.retry_after_ns = std::min<std::int64_t>(*seconds, 3'600) * kSecond;
+  }
+  const auto is = [&](Kind kind, Reason reason) {
+    verdict.kind = kind;
+    verdict.reason = reason;
+    return verdict;
+  };
+  if (status == 204) return is(Kind::kTaken, Reason::kRejected);
+  if (status == 400 || status == 422) {
+    if (body.find("partial write") == std::string_view::npos) {
+      return is(Kind::kInvalid, Reason::kRejected);
+    }
+    verdict.dropped = dropped_of(body);
+    return is(Kind::kTaken, Reason::kRejected);
+  }
+  if (status == 401 || status == 403) return is(Kind::kRetry, Reason::kDenied);
+  if (status == 404) return is(Kind::kRetry, Reason::kMissing);
+  if (status == 413) return is(Kind::kSplit, Reason::kTooLarge);
+  if (status == 429 || status == 503) return is(Kind::kRetry, Reason::kBusy);
+  if (status >= 500) return is(Kind::kRetry, Reason::kServerError);
+  return is(Kind::kRetry, Reason::kNonsense);
+}
+
+Result<std::unique_ptr<LineSink>> make_influx(const InfluxOptions& options, const Clock& clock) {
+  SG_ASSIGN(auto caller, HttpCaller::make(options.addr, options.ca_file, clock));
+  return std::make_unique<Influx>(options, std::move(caller));
+}
+
+}  // namespace sightglass::exporting

@@ -1,0 +1,3 @@
+# export: zlib packs what is sent.
+find_package(ZLIB REQUIRED)
+set(ROOM_LIBRARIES ZLIB::ZLIB)

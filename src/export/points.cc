@@ -1,0 +1,124 @@
+#include "export/points.h"
+
+#include <algorithm>
+
+#include "base/json_writer.h"
+
+namespace sightglass::exporting {
+namespace {
+
+constexpr std::size_t kLongestTag = 256;
+constexpr std::int64_t kPerMillisecond = 1'000'000;
+
+struct Names {
+  const char* field;
+  const char* name;
+};
+constexpr Names kTags[] = {
+    {"provider", "provider"},  {"model", "model"},          {"key", "key"},
+    {"client", "client"},      {"endpoint", "endpoint"},    {"outcome", "outcome"},
+    {"status_code", "status"}, {"error_type", "error_type"}};
+constexpr Names kCounts[] = {{"input_tokens", "input_tokens"},
+                             {"cache_read_tokens", "cache_read_tokens"},
+                             {"cache_write_5m_tokens", "cache_write_5m_tokens"},
+                             {"cache_write_1h_tokens", "cache_write_1h_tokens"},
+                             {"output_tokens", "output_tokens"},
+                             {"reasoning_tokens", "reasoning_tokens"},
+                             {"total_tokens", "total_tokens"},
+                             {"attempts", "attempts"},
+                             {"request_bytes", "request_bytes"},
+                             {"response_bytes", "response_bytes"}};
+
+// Commas, blanks and equal signs stand behind a backslash. A backslash of the text's own would at
+// the end of a value swallow the comma behind it, and control characters end lines: both become
+// '_'.
+void append_escaped(std::string& out, std::string_view text, std::string_view special) {
+  for (const char c : text.substr(0, kLongestTag)) {
+    if (c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out.push_back('_');
+      continue;
+    }
+    if (special.find(c) != std::string_view::npos) out.push_back('\\');
+    out.push_back(c);
+  }
+}
+
+void append_tag(std::string& line, std::string_view name, std::string_view value) {
+  if (value.empty()) return;  // a tag without a value is no tag
+  line.append(",").append(name).append("=");
+  append_escaped(line, value, ", =");
+}
+
+}  // namespace
+
+PointWriter::PointWriter(std::string measurement, std::string gateway)
+    : prefix_([&] {
+        std::string out;
+        append_escaped(out, measurement, ", ");
+        append_tag(out, "gateway", gateway);
+        return out;
+      }()) {}
+
+void PointWriter::use(const std::shared_ptr<const event::Catalogue>& catalogue) {
+  if (catalogue == nullptr || catalogue == catalogue_) return;
+  catalogue_ = catalogue;
+  ingested_ = catalogue->field("ingested");
+  latency_ = catalogue->field("latency_us");
+  first_content_ = catalogue->field("first_content_us");
+  cost_ = catalogue->field("cost_nanousd");
+  tags_.clear();
+  for (const auto& tag : kTags) tags_.push_back({tag.name, catalogue->field(tag.field)});
+  counts_.clear();
+  for (const auto& count : kCounts) counts_.push_back({count.name, catalogue->field(count.field)});
+}
+
+void PointWriter::tags(std::string& line) const {
+  for (const auto& tag : tags_) {
+    const auto value = event_.get(tag.field);
+    if (value.kind() == event::Kind::kInt) {
+      append_tag(line, tag.name, std::to_string(value.as_int()));
+    } else {
+      append_tag(line, tag.name, value.as_text());
+    }
+  }
+}
+
+void PointWriter::fields(std::string& line) const {
+  line.append(" requests=1i");
+  const auto decimal = [&](const char* name, const event::Value& value, int digits) {
+    if (value.kind() != event::Kind::kInt) return;
+    line.append(",").append(name).append("=");
+    append_decimal(line, value.as_int(), digits);
+  };
+  const auto count = [&](const char* name, const event::Value& value) {
+    if (value.kind() != event::Kind::kInt) return;
+    line.append(",").append(name).append("=");
+    append_int(line, value.as_int());
+    line.append("i");
+  };
+  decimal("latency_ms", event_.get(latency_), 3);
+  decimal("first_content_ms", event_.get(first_content_), 3);
+  for (const auto& column : counts_) count(column.name, event_.get(column.field));
+  decimal("cost_usd", event_.get(cost_), 9);
+  count("cost_nanousd", event_.get(cost_));
+}
+
+void PointWriter::append(Bytes payload, journal::Position position, Points& out) {
+  if (catalogue_ == nullptr || !event::decode_head(payload, event_)) return;
+  const auto& types = catalogue_->event_types();
+  if (event_.type >= types.size() || !types[event_.type].terminal) return;
+  if (!event::decode(payload, event_) || event_.get(ingested_).as_bool()) return;
+  auto& line = out.text;
+  line.append(prefix_);
+  tags(line);
+  fields(line);
+  const auto millisecond = std::max<Nanos>(event_.time_ns, 0) / kPerMillisecond;
+  line.append(" ");
+  append_int(line,
+             millisecond * kPerMillisecond +
+                 static_cast<std::int64_t>(position % static_cast<std::uint64_t>(kPerMillisecond)));
+  line.append("\n");
+  out.ends.push_back(line.size());
+}
+
+}  // namespace sightglass::exporting

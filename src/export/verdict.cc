@@ -1,0 +1,42 @@
+#include "export/verdict.h"
+
+#include <array>
+
+namespace sightglass::exporting {
+namespace {
+
+struct Words {
+  std::string_view name, sentence;
+};
+
+constexpr std::array<Words, kReasons> kWords = {{
+    {"resolve", "its host name has no address; check addr and the name service"},
+    {"connect", "nobody answers there; check addr and that it is running"},
+    {"tls", "no trusted TLS connection; check its certificate, addr and ca_file"},
+    {"timeout", "it does not answer in time; look at its load, or raise timeout"},
+    {"reset", "the connection breaks; look at its log"},
+    {"denied",
+     "it refuses the credentials; check the token, or username and password, and that "
+     "they may write"},
+    {"missing", "it has no such organisation, bucket or database; create it or correct its name"},
+    {"rejected",
+     "it calls the points invalid; another writer may use the measurement with other "
+     "types: choose another measurement"},
+    {"too_large", "it takes no requests of this size; lower batch_bytes or raise its limit"},
+    {"busy", "it asks for a pause; look at its load and its quota"},
+    {"server_error", "it has an error of its own or cannot write; look at its log and its disk"},
+    {"nonsense", "what answers there does not speak this protocol; check addr and version"},
+    {"cancelled", "the server is stopping"},
+}};
+
+}  // namespace
+
+std::string_view reason_name(Reason reason) {
+  return kWords[static_cast<std::size_t>(reason)].name;
+}
+
+std::string_view reason_sentence(Reason reason) {
+  return kWords[static_cast<std::size_t>(reason)].sentence;
+}
+
+}  // namespace sightglass::exporting

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""`storage.runtime` with a real InfluxDB 1.6 and a real VictoriaMetrics (which takes version 2's writes): the sums
+there are the tally to the last token, also when engine and server are killed under load; and an engine that
+refuses, hangs or talks nonsense harms nobody."""
+import contextlib
+import pathlib
+import random
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from support.engines import Influx, Peer, VictoriaMetrics, free_port  # noqa: E402
+from support.harness import ADMIN_PAUSE_S, check, equal, run, wait_for, world  # noqa: E402
+
+TOKEN, PASSWORD = "secret-token-0123456789", "secret-password-0123456789"
+FIELDS = ["requests", "input_tokens", "output_tokens", "cost_nanousd"]
+PRINTED = """
+storage:
+  runtime:
+    type: "influxdb"
+    addr: "http://influxdb:8086"
+    token: "${INFLUX_TOKEN}"
+    org: "${INFLUX_ORG}"
+    bucket: "${INFLUX_BUCKET}"
+"""
+VARIABLES = {"INFLUX_TOKEN": TOKEN, "INFLUX_ORG": "acme", "INFLUX_BUCKET": "llm"}
+
+
+def runtime(url, more=""):
+    """The printed snippet, pointed at a test's own engine, with further keys."""
+    text = PRINTED.replace("http://influxdb:8086", url)
+    return text + "".join(f"    {line}\n" for line in more.splitlines())
+
+
+def export_health(w):
+    checks = w.admin("GET", "/admin/v1/health").json()["checks"]
+    return checks["export.influxdb"] if isinstance(checks, dict) else next(c for c in checks if c["name"] == "export.influxdb")
+
+
+def witnesses(w):
+    """What the journal says, which every other witness agrees with."""
+    found = w.reconcile()
+    check(found["agree"], f"the witnesses differ: {found}")
+    store = found["witnesses"]["store"]
+    return {"requests": store["requests"], "input_tokens": store["input_tokens"], "output_tokens": store["output_tokens"],
+            "cost_nanousd": store["cost_nanousd"]}
+
+
+def arrives(read, wanted, what):
+    seen = {}
+
+    def equal_now():
+        seen.update(read())
+        return seen == wanted
+    try:
+        wait_for(equal_now, what, 60, 0.2)
+    except Exception as error:
+        raise type(error)(f"{error}: got {seen}, wanted {wanted}") from None
+
+
+def no_secret_in(w, *more):
+    for path in [*w.folder.rglob("*.err"), *w.folder.rglob("*.out"), *(w.folder / "data").rglob("*"), *(w.folder / "logs").rglob("*")]:
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                data = path.read_bytes()
+                for secret in (TOKEN, PASSWORD, *more):
+                    check(secret.encode() not in data, f"a secret is in {path}")
+
+
+def sometimes(n, w, streams=True):
+    rng = random.Random(n)
+    for i in range(n):
+        answer = w.chat(f"request {i}", stream=streams and rng.random() < 0.4, max_tokens=12)
+        equal(answer.status, 200, "a request")
+
+
+class Traffic:
+    """Requests from a few threads, whatever becomes of them."""
+
+    def __init__(self, w):
+        self.w, self.running, self.answered = w, True, 0
+        self.threads = [threading.Thread(target=self._loop, daemon=True) for _ in range(3)]
+        for thread in self.threads:
+            thread.start()
+
+    def _loop(self):
+        while self.running:
+            try:
+                self.answered += self.w.chat("some words", max_tokens=12).status == 200
+            except Exception:  # the server is down: that is the point
+                threading.Event().wait(0.02)
+
+    def more(self, n):
+        wanted = self.answered + n
+        wait_for(lambda: self.answered >= wanted, f"{n} more answers", 60)
+
+    def stop(self):
+        self.running = False
+        for thread in self.threads:
+            thread.join(30)
+
+
+# ---- configuration ----------------------------------------------------------------------------------
+
+def test_the_printed_snippet_is_accepted_and_an_unset_variable_named():
+    """S4-G03."""
+    with world() as w:
+        path = w.folder / "printed.yaml"
+        path.write_text(PRINTED)
+        done = w.command("check", "--config", path, env=VARIABLES)
+        equal(done.returncode, 0, f"check: {done.stdout}{done.stderr}")
+        check(TOKEN not in done.stdout + done.stderr, "check prints the token")
+        for name in VARIABLES:
+            left = {k: v for k, v in VARIABLES.items() if k != name}
+            done = w.command("check", "--config", path, env=left)
+            equal(done.returncode, 1, "check without a variable")
+            check(f"the environment has no '{name}'" in done.stdout, done.stdout)
+        for text, said in (("type: influx\n", "did you mean 'influxdb'?"), ("type: influxdb\n    bukcet: b\n", "did you mean 'bucket'?"),
+                           ("type: clickhouse\n", "no engine 'clickhouse'")):
+            path.write_text(f"storage:\n  runtime:\n    {text}")
+            done = w.command("check", "--config", path)
+            equal(done.returncode, 1, text)
+            check(said in done.stdout, f"{text}: {done.stdout}")
+
+
+# ---- version 2: VictoriaMetrics -----------------------------------------------------------------------
+
+def test_version_two_gets_every_request_with_its_tags():
+    """S4-G03, S4-B27: and the admin API answers as without it, with the secret masked."""
+    with world() as w, contextlib.ExitStack() as end:
+        engine = VictoriaMetrics(w.folder)
+        end.callback(engine.stop)
+        engine.start()
+        w.start_simulator()
+        w.start_server(runtime(engine.url), VARIABLES)
+        sometimes(40, w)
+        equal(w.messages("hello").status, 200, "a message")
+        wanted = witnesses(w)
+        equal(wanted["requests"], 41, "requests")
+        arrives(lambda: engine.sums(FIELDS), wanted, "the sums")
+        samples = engine.samples()
+        names = {m["__name__"] for m, _, _ in samples}
+        for field in ("latency_ms", "total_tokens", "cost_usd"):
+            check(f"llm_request_{field}" in names, f"{field} is not in {names}")
+        labels = {k for m, _, _ in samples for k in m} - {"__name__", "db"}
+        check({"gateway", "provider", "model", "key", "client", "outcome", "status"} <= labels, f"tags: {labels}")
+        equal({m["provider"] for m, _, _ in samples}, {"openai", "anthropic"}, "providers")
+        check(not labels & {"user", "user_id", "session", "session_id", "request_id"}, f"a person among the tags: {labels}")
+        shown = w.admin("GET", "/admin/v1/config").json()["Storage"]["Runtime"]
+        equal((shown["Type"], shown["APIKey"], shown["Bucket"]), ("influxdb", "****", "llm"), "the configuration's answer")
+        total = w.admin("GET", "/admin/v1/metrics/global?start=0&end=4000000000").json()
+        equal(total["total_requests"], 41, "the admin API's total")
+        w.stop()
+        no_secret_in(w)
+
+
+def test_version_two_restarted_under_load():
+    """What VictoriaMetrics took twice, because an answer was lost, is what we counted as repeated."""
+    with world() as w, contextlib.ExitStack() as end:
+        engine = VictoriaMetrics(w.folder)
+        end.callback(engine.stop)
+        engine.start()
+        w.start_simulator()
+        w.start_server(runtime(engine.url, "batch_age: 50ms"), VARIABLES)
+        traffic = Traffic(w)
+        for _ in range(2):
+            traffic.more(30)
+            engine.stop()  # it keeps some seconds in memory only, so it is asked to end
+            traffic.more(30)
+            engine.start()
+        traffic.stop()
+        wanted = witnesses(w)
+        wait_for(lambda: engine.sums(["requests"])["requests"] >= wanted["requests"], "every request", 60, 0.2)
+        wait_for(lambda: w.sum_of("sightglass_export_up") == 1, "the engine to be well")
+        found, repeated = engine.sums(FIELDS), w.sum_of("sightglass_export_repeated_points_total")
+        check(wanted["requests"] <= found["requests"] <= wanted["requests"] + repeated,
+              f"requests: {found['requests']}, wanted {wanted['requests']}, repeated {repeated}")
+        if repeated == 0:
+            equal(found, wanted, "the sums")
+
+
+# ---- version 1: InfluxDB 1.6 ----------------------------------------------------------------------------
+
+def test_version_one_is_found_out_and_sums_survive_kills():
+    with world() as w, contextlib.ExitStack() as end:
+        engine = Influx(w.folder)
+        end.callback(engine.stop)
+        engine.start()
+        engine.query("CREATE DATABASE llm")
+        w.start_simulator()
+        start = lambda: w.start_server(runtime(engine.url, "batch_age: 50ms\nbatch_points: 40"), VARIABLES)  # noqa: E731
+        start()
+        traffic = Traffic(w)
+        for _ in range(2):
+            traffic.more(40)
+            engine.kill()
+            traffic.more(40)
+            engine.start()
+            traffic.more(40)
+            w.server.kill()
+            start()
+        traffic.more(20)
+        traffic.stop()
+        wanted = witnesses(w)
+        arrives(lambda: engine.sums("llm", FIELDS), wanted, "the sums")
+        # Once more everything that the journal has: the same points.
+        w.server.stop()
+        (w.folder / "data/export/influxdb").unlink()
+        start()
+        wait_for(lambda: w.sum_of("sightglass_export_sent_points_total") >= wanted["requests"], "everything once more", 60)
+        equal(engine.sums("llm", FIELDS), wanted, "the sums after sending twice")
+        equal(w.sum_of("sightglass_export_dropped_points_total"), 0, "points refused")
+        equal(w.sum_of("sightglass_export_gap_records_total"), 0, "gaps")
+        w.stop()
+        no_secret_in(w)
+
+
+def test_wrong_credentials_and_read_only_users_are_said_and_lose_nothing():
+    with world() as w, contextlib.ExitStack() as end:
+        engine = Influx(w.folder, auth=True)
+        end.callback(engine.stop)
+        engine.start()
+        engine.query("CREATE USER root WITH PASSWORD 'root-password' WITH ALL PRIVILEGES")
+        for text in ("CREATE DATABASE llm", f"CREATE USER writer WITH PASSWORD '{PASSWORD}'", "GRANT WRITE ON llm TO writer",
+                     f"CREATE USER reader WITH PASSWORD '{PASSWORD}'", "GRANT READ ON llm TO reader"):
+            engine.query(text)
+        w.start_simulator()
+
+        def config(user, password, database="llm"):
+            return (f"storage: {{runtime: {{type: influxdb, version: 1, addr: \"{engine.url}\", database: {database}, "
+                    f"username: {user}, password: {password}}}}}\n")
+        for user, password, database, reason in (("writer", "wrong-password-0123456789", "llm", "denied"), ("reader", PASSWORD, "llm", "denied"),
+                                                 ("root", "root-password", "nowhere", "missing")):
+            w.start_server(config(user, password, database))
+            sometimes(10, w)
+            wait_for(lambda: export_health(w)["status"] != "ok", "the health answer", 20, ADMIN_PAUSE_S)
+            shown = export_health(w)
+            equal(shown["reason"], reason, f"{user}: {shown}")
+            check(shown["lag_records"] > 0, f"no lag: {shown}")
+            equal(w.admin("GET", "/admin/v1/health").status, 200, "the server's health")
+            check(any(s in w.server.errors() for s in ("check the token", "no such organisation")), f"the log: {w.server.errors()}")
+            check(w.reconcile()["agree"], "the witnesses differ")
+            w.server.stop()
+        w.start_server(config("writer", PASSWORD))
+        wanted = witnesses(w)
+        equal(wanted["requests"], 30, "requests")
+        arrives(lambda: engine.sums("llm", FIELDS), wanted, "the sums")
+        w.stop()
+        no_secret_in(w, "wrong-password-0123456789")
+
+
+# ---- engines that are none -------------------------------------------------------------------------------
+
+def test_an_engine_that_hangs_or_talks_nonsense_harms_nobody():
+    """S4-G03: backend away: no request is harmed, everything arrives later, once."""
+    with world() as w, contextlib.ExitStack() as end:
+        engine = Influx(w.folder)
+        end.callback(engine.stop)
+        engine.start()
+        engine.query("CREATE DATABASE llm")
+        w.start_simulator()
+        silent, mail, page = Peer(), Peer(b"220 mail.example ESMTP\r\n"), Peer(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\nConnection: close\r\n\r\n<html>sign in</html>")
+        for peer, more, reason in ((silent, "timeout: 300ms", "timeout"), (mail, "", "nonsense"), (page, "", "nonsense"),
+                                   (None, "", "connect")):
+            url = peer.url if peer else f"http://127.0.0.1:{free_port()}"
+            w.start_server(runtime(url, more), VARIABLES)
+            sometimes(10, w)
+            wait_for(lambda: export_health(w)["status"] != "ok", "the health answer", 20, ADMIN_PAUSE_S)
+            equal(export_health(w)["reason"], reason, f"{reason}: health")
+            check(w.reconcile()["agree"], "the witnesses differ")
+            check(w.sum_of("sightglass_export_lag_records") > 0, "no lag")
+            check(w.sum_of("sightglass_export_retries_total") > 0, "no retries")
+            equal(w.server.stop(), 0, "the server's end")
+            if peer:
+                check(peer.connections > 0, "nobody came")
+                peer.close()
+        # Ten seconds a call: the server starts and ends all the same.
+        hanging = Peer()
+        w.start_server(runtime(hanging.url, "timeout: 10s"), VARIABLES)
+        sometimes(10, w)
+        wait_for(lambda: hanging.connections > 0, "a connection")
+        check(w.reconcile()["agree"], "the witnesses differ")
+        equal(w.server.stop(), 0, "the server's end")
+        hanging.close()
+        w.start_server(runtime(engine.url), VARIABLES)
+        wanted = witnesses(w)
+        equal(wanted["requests"], 50, "requests")
+        arrives(lambda: engine.sums("llm", FIELDS), wanted, "the sums")
+
+
+if __name__ == "__main__":
+    run(test_the_printed_snippet_is_accepted_and_an_unset_variable_named, test_version_two_gets_every_request_with_its_tags,
+        test_version_two_restarted_under_load, test_version_one_is_found_out_and_sums_survive_kills,
+        test_wrong_credentials_and_read_only_users_are_said_and_lose_nothing, test_an_engine_that_hangs_or_talks_nonsense_harms_nobody)
