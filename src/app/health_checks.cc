@@ -69,7 +69,7 @@ admin::HealthCheck with_last_error(admin::HealthCheck check, std::span<const liv
   return check;
 }
 
-admin::HealthCheck process_health() {
+admin::HealthCheck process_health(std::size_t connections, std::size_t in_flight) {
   auto numbers = process_numbers();
   admin::HealthCheck check;
   check.name = "process";
@@ -82,7 +82,9 @@ admin::HealthCheck process_health() {
   check.numbers = {{"resident_bytes", numbers.resident_bytes},
                    {"limit_bytes", numbers.limit_bytes},
                    {"threads", numbers.threads},
-                   {"goroutines", numbers.threads}};
+                   {"goroutines", numbers.threads},
+                   {"connections", static_cast<std::int64_t>(connections)},
+                   {"requests_in_flight", static_cast<std::int64_t>(in_flight)}};
   check.parts_key = "threads_by_name";
   check.parts = std::move(numbers.threads_by_name);
   return check;

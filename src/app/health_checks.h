@@ -30,7 +30,7 @@ admin::HealthCheck store_health(store::Store& store, const Clock& clock);
 // `check` is a provider's; `errors` are the newest first.
 admin::HealthCheck with_last_error(admin::HealthCheck check, std::span<const live::Trace> errors);
 
-// Memory and threads; `goroutines` is what the seed calls the threads' number.
-admin::HealthCheck process_health();
+// Memory, threads and what is open; `goroutines` is what the seed calls the threads' number.
+admin::HealthCheck process_health(std::size_t connections, std::size_t in_flight);
 
 }  // namespace sightglass::app

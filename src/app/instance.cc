@@ -531,10 +531,7 @@ std::vector<admin::HealthCheck> Running::health() const {
   }
   if (export_) checks.push_back(export_->health());
   checks.push_back(clients_->health());
-  auto process = process_health();
-  process.numbers.emplace_back("connections", static_cast<std::int64_t>(server_->connections()));
-  process.numbers.emplace_back("requests_in_flight", static_cast<std::int64_t>(requests_->count()));
-  checks.push_back(std::move(process));
+  checks.push_back(process_health(server_->connections(), requests_->count()));
   return checks;
 }
 
