@@ -47,6 +47,8 @@ void bind_redis(Binder& b, RedisConfig& redis) {
   b.flag("tls", redis.tls, "talk TLS to it");
   b.text("ca_file", redis.ca_file, "PEM bundle instead of the system's");
   b.text("prefix", redis.prefix, "with which all keys begin");
+  b.duration("timeout", redis.timeout_ns,
+             "of one answer; past it a request is decided without Redis");
   refuse_userinfo(b, redis.addr);
   const auto colon = redis.addr.rfind(':');
   if (colon == 0 || colon == std::string::npos || colon + 1 == redis.addr.size() ||
@@ -79,7 +81,6 @@ void bind_storage_runtime(Binder& b, StorageRuntime& runtime) {
 
 Status check_built(const StorageRuntime& runtime, std::string_view file) {
   const char* type = runtime.influx       ? "influxdb"
-                     : runtime.redis      ? "redis"
                      : runtime.postgres   ? "postgres"
                      : runtime.clickhouse ? "clickhouse"
                                           : nullptr;

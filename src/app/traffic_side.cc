@@ -124,6 +124,7 @@ class Side final : public TrafficSide {
         gateway::Gateway::Shared{parts_.clock, parts_.telemetry, parts_.keys, &parts_.limiter,
                                  [&journal = parts_.journal] { return journal.writable(); }},
         std::move(settings));
+    if (parts_.redis != nullptr) parts_.redis->revoked(clients_);
     parts_.clients.listen([this](auto clients) { put_in_force(std::move(clients)); });
     SG_ASSIGN(auto context, net::TlsContext::client({parts_.config.upstream_ca_file}));
     const std::shared_ptr<net::TlsContext> tls = std::move(context);
@@ -180,6 +181,7 @@ class Side final : public TrafficSide {
       if (clients->find(before.id) == nullptr) parts_.limiter.forget(before.id);
     }
     clients_ = std::move(clients);
+    if (parts_.redis != nullptr) parts_.redis->revoked(clients_);
   }
 
   admin::HealthCheck check_of(const gateway::Provider& provider) {
@@ -238,7 +240,8 @@ class Side final : public TrafficSide {
                                       parts_.config.log_request_metrics
                                           ? &parts_.requests.add_table(parts_.in_flight_per_worker)
                                           : nullptr,
-                                      worker.random};
+                                      worker.random,
+                                      parts_.redis ? parts_.redis->limits(index) : nullptr};
     gateway_->add_worker(index, out);
   }
 

@@ -59,6 +59,15 @@ class Owner final : public Registry {
   Status remove(const std::string& id) override {
     return on_thread<Status>([&] { return do_remove(id); });
   }
+  bool revoke_soon(std::vector<Digest> keys) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (stopping_ || jobs_.size() >= kMostWaiting) return false;
+      jobs_.emplace_back([this, keys = std::move(keys)] { (void)do_revoke(keys); });
+    }
+    wake_.notify_one();
+    return true;
+  }
 
  private:
   template <typename R>
@@ -170,6 +179,20 @@ class Owner final : public Registry {
     if (clients()->find(id) == nullptr) return no_such_client(id);
     SG_TRY(table_.remove(id, clock_.wall_ns()));
     return publish();
+  }
+
+  Status do_revoke(const std::vector<Digest>& keys) {
+    const auto before = clients();
+    bool changed = false;
+    for (const auto& key : keys) {
+      if (std::binary_search(before->revoked.begin(), before->revoked.end(), key)) continue;
+      SG_ASSIGN(const bool known, table_.knows_key(key));
+      SG_ASSIGN(const auto count, table_.count_keys());
+      if (!known && count >= static_cast<std::int64_t>(kMaxKeys)) continue;
+      SG_TRY(table_.revoke(key, clock_.wall_ns()));
+      changed = true;
+    }
+    return changed ? publish() : Status();
   }
 
   const Options options_;

@@ -60,6 +60,10 @@ class Registry {
   virtual Result<Created> change(const std::string& id, ClientChange change) = 0;  // kNotFound
   // Its key is revoked for good; the id may be used again.
   virtual Status remove(const std::string& id) = 0;  // kNotFound
+
+  // Keys that were revoked elsewhere, soon and without waiting, from any thread: a client made here
+  // that has one of them is deleted. False: too much waits, nothing is done.
+  virtual bool revoke_soon(std::vector<Digest> keys) = 0;
 };
 
 inline constexpr int kSchemaVersion = 1;
