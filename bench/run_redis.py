@@ -59,6 +59,14 @@ def series(port):
     return {k: float(v) for k, _, v in (line.rpartition(" ") for line in text.splitlines() if line and line[0] != "#")}
 
 
+def script_us(port):
+    """Redis' own count: microseconds of a call of the script."""
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(b"INFO commandstats\r\n")
+        text = connection.recv(1 << 20).decode()
+    return float(text.split("cmdstat_evalsha:")[1].split("usec_per_call=")[1].split(",")[0])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build/bench")
@@ -100,6 +108,7 @@ def main():
         print(f"  round trips: {total:.0f}, mean {seen['sightglass_redis_round_trip_seconds_total'] / max(1, total) * 1e6:.0f} µs")
         for name, count in trips.items():
             print(f"    {name.split('took=')[1].strip('{}').strip(chr(34)):10} {100 * count / max(1, total):6.2f} %")
+        print(f"  of it the script itself: {script_us(redis_port):.0f} µs a call")
         alone = sum(v for k, v in seen.items() if k.startswith("sightglass_redis_fallback_admissions_total"))
         print(f"  decided without Redis: {alone:.0f}")
     finally:

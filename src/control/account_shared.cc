@@ -37,6 +37,8 @@ std::optional<UseQuestion> Account::next_question(std::uint64_t memory, Nanos wa
   out.open_nanousd = reserved_.nanousd;
   used_.requests.append_text(out.requests, now_ns_ / kSecond);
   used_.tokens.append_text(out.tokens, now_ns_ / kSecond);
+  out.requests_sum = used_.requests.sum(now_ns_ / kSecond);
+  out.tokens_sum = used_.tokens.sum(now_ns_ / kSecond);
   for (std::size_t i = 0; i < kPeriods; ++i) {
     const auto period = static_cast<Period>(i);
     out.period[i] = period_of(period, now_ns_);
@@ -86,7 +88,7 @@ void Account::decide_here(std::vector<Waiting> waiting, std::vector<Decided>& ou
   for (auto& one : waiting) {
     auto refusal = refuse(*one.estimate, elsewhere);
     if (!refusal) hold(*one.estimate, *one.ticket);
-    out.push_back({std::move(one), std::move(refusal)});
+    out.push_back({std::move(one), refusal});
   }
   changed_ = true;
 }
@@ -122,7 +124,7 @@ std::vector<Account::Decided> Account::answered(UseQuestion question, UseAnswer 
     auto& one = question.waiting[i];
     auto refusal = refusal_of(answer.decisions[i]);
     if (!refusal) hold(*one.estimate, *one.ticket);
-    out.push_back({std::move(one), std::move(refusal)});
+    out.push_back({std::move(one), refusal});
   }
   return out;
 }

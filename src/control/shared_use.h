@@ -49,7 +49,8 @@ struct UseQuestion {
   std::uint64_t seq = 0;  // grows with each question of a gateway for a client, over restarts too
   ClientLimits limits;
   std::int64_t running = 0, open_tokens = 0, open_nanousd = 0;
-  std::string requests, tokens;  // of the last minute, by seconds
+  std::string requests, tokens;  // of the last minute, by seconds; and their sums
+  std::int64_t requests_sum = 0, tokens_sum = 0;
   std::array<std::int64_t, kPeriods> period{}, nanousd{};
   std::vector<Waiting> waiting;
   // What others had said before the memory that is asked forgot everything; else empty.

@@ -105,7 +105,7 @@ bool Request::ask_others(control::SharedLimits& others) {
   waiting.estimate = &estimate_;
   waiting.ticket = &ticket_;
   waiting.done = [this](std::optional<control::Refusal> refusal) {
-    on_decided(std::move(refusal));
+    on_decided(refusal);
   };
   others.admit(credentials_.client->account, std::move(waiting));
   admitting_ = false;
@@ -114,7 +114,7 @@ bool Request::ask_others(control::SharedLimits& others) {
 
 void Request::on_decided(std::optional<control::Refusal> refusal) {
   asking_ = false;
-  refusal_ = std::move(refusal);
+  refusal_ = refusal;
   if (admitting_) return;
   // Meanwhile the client has left, or was answered.
   if (exchange_ == nullptr || side_ == Side::kAnswered) return finish_if_done();

@@ -48,8 +48,8 @@ if before then
 end
 
 -- What this gateway knows of others that have not come back since all was forgotten.
-local count = tonumber(ARGV[20])
-for i = 21 + 3 * count, #ARGV, 3 do
+local count = tonumber(ARGV[22])
+for i = 23 + 3 * count, #ARGV, 3 do
   local t = tonumber(ARGV[i])
   if t <= 3 or tonumber(ARGV[6 + 2 * t]) == period[t - 3] then
     redis.call('HSETNX', key[t], ARGV[i + 1], ARGV[i + 2])
@@ -105,11 +105,14 @@ local function minute(word)
   end
   return sum
 end
-local used = {0, 0, 0, 0, 0, 0}
+local used = {0, 0, 0, 0, 0, 0}  -- added up where somebody asks
 for t = 2, 3 do
   if limit[t] > 0 then
-    used[t] = minute(own_slots[t])
-    each(t, function(word) used[t] = used[t] + minute(word) return true end)
+    used[t] = tonumber(ARGV[18 + t])
+    each(t, function(word)
+      if count > 0 then used[t] = used[t] + minute(word) end
+      return true
+    end)
   end
 end
 for t = 4, 6 do
@@ -170,7 +173,7 @@ end
 
 local decisions = {}
 for i = 1, count do
-  local at = 18 + 3 * i
+  local at = 20 + 3 * i
   local tokens, money = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local refusal = refuse(tokens, money, ARGV[at + 2] == '1')
   if refusal then
@@ -193,8 +196,8 @@ for t = 2, 6 do
     local word = own_slots[t]
     if t == 2 and admitted > 0 then word = word .. ' ' .. text(now) .. '=' .. text(admitted) end
     if t > 3 then word = text(own_money[t - 3]) end
-    redis.call('HSET', key[t], gateway, word)
-    redis.call('EXPIRE', key[t], keep[t])
+    local first = redis.call('HSET', key[t], gateway, word)
+    if t <= 3 or first == 1 then redis.call('EXPIRE', key[t], keep[t]) end
   end
 end
 return {'ok', time[1], time[2], decisions, others[1], others[2], others[3], others[4], others[5],

@@ -7,7 +7,8 @@ namespace sightglass::redis {
 namespace {
 
 constexpr Nanos kTend = kSecond;
-constexpr std::size_t kToldAtOnce = 16;  // so that an answer is still quick
+constexpr Nanos kTellWithin = 10 * kMillisecond;  // what the next question says anyway, most often
+constexpr std::size_t kToldAtOnce = 16;           // so that an answer is still quick
 
 std::string where(const Options& options) {
   return options.host + ":" + std::to_string(options.port);
@@ -34,12 +35,14 @@ std::pair<std::uint64_t, bool> Memory::remember(const std::string& run_id) {
 
 Limits::Limits(Memory& memory, net::Loop& loop, std::size_t worker, Post post)
     : memory_(memory),
-      loop_(loop),
       worker_(worker),
       post_(std::move(post)),
       link_(loop, memory.options, admission_script(), &memory.health, memory.telemetry,
             [this](const Link::Greeting& greeting) { on_ready(greeting); }),
-      tend_(loop, [this] { tend(); }) {}
+      tend_(loop, [this] { tend(); }),
+      tell_(loop, [this] {
+        for (const auto& account : std::exchange(changed_, {})) pump(account);
+      }) {}
 
 void Limits::start() {
   link_.start();
@@ -49,8 +52,13 @@ void Limits::start() {
 void Limits::admit(const AccountPtr& account, control::Waiting waiting) {
   waiting.worker = worker_;
   const auto done = waiting.done;
-  if (auto refusal = account->join(std::move(waiting), wall_ns())) return done(std::move(refusal));
+  if (auto refusal = account->join(std::move(waiting), wall_ns())) return done(refusal);
   pump(account);
+}
+
+void Limits::tell(const AccountPtr& account) {
+  if (changed_.empty() || changed_.back() != account) changed_.push_back(account);
+  if (!tell_.armed()) tell_.arm(kTellWithin);
 }
 
 void Limits::pump(const AccountPtr& account) {
@@ -125,11 +133,9 @@ void Limits::deliver(std::vector<control::Account::Decided> decided) {
   for (auto& one : decided) {
     const auto worker = one.waiting.worker;
     if (worker == worker_) {
-      one.waiting.done(std::move(one.refusal));
+      one.waiting.done(one.refusal);
     } else {
-      post_(worker, [done = std::move(one.waiting.done), refusal = std::move(one.refusal)] {
-        done(refusal);
-      });
+      post_(worker, [done = std::move(one.waiting.done), refusal = one.refusal] { done(refusal); });
     }
   }
 }

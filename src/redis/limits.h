@@ -50,7 +50,7 @@ class Limits final : public control::SharedLimits {
 
   void start();
   void admit(const std::shared_ptr<control::Account>& account, control::Waiting waiting) override;
-  void tell(const std::shared_ptr<control::Account>& account) override { pump(account); }
+  void tell(const std::shared_ptr<control::Account>& account) override;  // within some 20 ms
   std::size_t worker() const override { return worker_; }
 
  private:
@@ -68,7 +68,6 @@ class Limits final : public control::SharedLimits {
   Nanos wall_ns() const { return memory_.clock.wall_ns(); }
 
   Memory& memory_;
-  net::Loop& loop_;
   const std::size_t worker_;
   const Post post_;
   Link link_;
@@ -76,6 +75,8 @@ class Limits final : public control::SharedLimits {
   std::string script_;
   std::uint64_t number_ = 0;  // Memory's, as of this link's greeting
   std::deque<AccountPtr> to_tell_;
+  net::Timer tell_;
+  std::vector<AccountPtr> changed_;
 };
 
 }  // namespace sightglass::redis

@@ -197,8 +197,9 @@ TEST(Limits, WhatIsNoRedisIsDoneWithout) {
       {"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak Redis"},
       {"+OK\r\n+OK\r\n+OK\r\n", "does not speak Redis"},
       {"-LOADING Redis is loading the dataset in memory\r\n", "it said LOADING"}};
-  for (const auto& [answer, sentence] : kinds) {
-    net::ScriptedServer server(say(answer));
+  for (const auto& kind : kinds) {
+    const std::string& sentence = kind.second;
+    net::ScriptedServer server(say(kind.first));
     Site a(at(server.port()), "a", requests(2), 1);
     ASSERT_TRUE(eventually([&] { return a.log().find(sentence) != std::string::npos; })) << a.log();
     for (std::size_t i = 0; i < 3; ++i) a.ask(0);

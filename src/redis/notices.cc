@@ -66,8 +66,7 @@ bool read_notices(const Reply& reply, std::string& last, std::vector<Digest>& ou
 }
 
 Notices::Notices(Memory& memory, net::Loop& loop, Learn learn)
-    : memory_(memory),
-      loop_(loop),
+    : loop_(loop),
       learn_(std::move(learn)),
       stream_(memory.prefix + "revoked"),
       patient_(patient(memory.options)),

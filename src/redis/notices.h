@@ -38,7 +38,6 @@ class Notices {
   void on_read(const Reply* reply);
   void add_missing();
 
-  Memory& memory_;
   net::Loop& loop_;
   const Learn learn_;
   const std::string stream_;

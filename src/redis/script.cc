@@ -53,6 +53,8 @@ Admission::Admission(std::string_view script, std::string_view prefix, std::stri
     number(question.period[i]);
     number(question.nanousd[i]);
   }
+  number(question.requests_sum);
+  number(question.tokens_sum);
   number(static_cast<std::int64_t>(question.waiting.size()));
   for (const auto& one : question.waiting) {
     number(one.estimate->tokens);

@@ -224,8 +224,9 @@ TEST(Admission, AGatewayWhoseClockWasAheadComesBackAllTheSame) {
     EXPECT_EQ(pass(early, 10, {}, tickets), 10);
   }
   Site a(redis, "a", requests(100));
+  const Estimate estimate;  // asked for twice
   Ticket ticket;
-  EXPECT_FALSE(a.ask({}, ticket));
+  EXPECT_FALSE(a.ask(estimate, ticket));
   EXPECT_FALSE(ticket.held) << "found older than what is known: asked again";
   a.tell();
   EXPECT_TRUE(ticket.held);
