@@ -161,8 +161,8 @@ class IngestClient final : public follow::Receiver {
         waiting_ = false;
         return answer;
       }
-      const auto why = answer ? "it answers " + std::to_string(answer->status)
-                              : answer.error().message;
+      const auto why =
+          answer ? "it answers " + std::to_string(answer->status) : answer.error().message;
       // Whoever says that it is busy is there, and asks to be waited for.
       if (answer && answer->status == 429) began = clock_.monotonic_ns();
       if (patience_.most_ns > 0 && clock_.monotonic_ns() - began >= patience_.most_ns) {

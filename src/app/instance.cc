@@ -27,10 +27,12 @@
 #include "app/housekeeper.h"
 #include "app/live_config.h"
 #include "app/live_stream.h"
+#include "app/local_intake.h"
 #include "app/packs.h"
 #include "app/page.h"
 #include "app/process.h"
 #include "app/recorder.h"
+#include "app/redis_side.h"
 #include "app/room_options.h"
 #include "app/traffic_side.h"
 #include "app/version.h"
@@ -41,7 +43,6 @@
 #include "guard/kept_fields.h"
 #include "http/auth.h"
 #include "http/server.h"
-#include "ingest/local_sockets.h"
 #include "ingest/marks_fold.h"
 #include "ingest/routes.h"
 #include "ingest/service.h"
@@ -98,7 +99,6 @@ class Running final : public Instance {
   std::unique_ptr<journal::FoldRunner> make_runner(std::vector<journal::Fold*> folds,
                                                    bool required);
   void make_ingest();
-  void open_local_sockets();
   bool folds_are_behind() const;
   std::vector<http::Route> routes();
   std::vector<admin::HealthCheck> health() const;
@@ -156,6 +156,7 @@ class Running final : public Instance {
   std::unique_ptr<ingest::Endpoints> ingest_endpoints_;
   std::unique_ptr<admin::Reconciler> reconciler_;
   std::unique_ptr<LiveStream> stream_;
+  std::unique_ptr<RedisSide> redis_;  // null: limits are this gateway's own
   std::unique_ptr<TrafficSide> traffic_;
   std::unique_ptr<LiveConfig> live_config_;
   std::unique_ptr<http::Router> router_;
@@ -355,6 +356,12 @@ Status Running::make_doors() {
       LiveStreamOptions{config_.log_request_metrics, config_.sse_enabled, config_.sse_interval_ns,
                         config_.sse_heartbeat_ns},
       telemetry_);
+  if (config_.storage.redis) {
+    SG_ASSIGN(const auto id, gateway_id(*folder_, fs_));
+    SG_ASSIGN(redis_,
+              RedisSide::make({*config_.storage.redis, id, clients_->limiter(),
+                               clients_->registry(), *workers_, clock_, telemetry_, *log_}));
+  }
   TrafficSide::Parts parts{config_,
                            clock_,
                            telemetry_,
@@ -368,7 +375,8 @@ Status Running::make_doors() {
                            fs_,
                            [this] { return make_door(); },
                            clients_->registry(),
-                           clients_->limiter()};
+                           clients_->limiter(),
+                           redis_.get()};
   SG_ASSIGN(traffic_, TrafficSide::make(parts));
   live_config_ = std::make_unique<LiveConfig>(
       LiveConfig::Parts{config_, file_, fs_, telemetry_, *log_, *clients_, *traffic_, *recorder_,
@@ -398,26 +406,6 @@ void Running::make_ingest() {
       ingest::Endpoints::make(std::move(options), {*ingest_, *ingest_pool_, clock_, telemetry_,
                                                    [this] { return journal_->writable(); },
                                                    [this] { return folds_are_behind(); }});
-}
-
-// They are a convenience: where they cannot be, everything else still can.
-void Running::open_local_sockets() {
-  if (!config_.ingest_local_sockets) return;
-  ingest::LocalSockets::Options options;
-  options.folder =
-      config_.ingest_socket_folder.empty() ? folder_->path() : config_.ingest_socket_folder;
-  auto opened = ingest::LocalSockets::open(
-      options,
-      [this](ingest::Request& request) {
-        ingest::Share share(local_memory_);
-        return ingest_->take(request, share);
-      },
-      telemetry_, *log_);
-  if (opened) {
-    local_sockets_ = std::move(*opened);
-  } else {
-    log_->warn("ingest", "local applications cannot send: " + opened.error().message);
-  }
 }
 
 std::vector<http::Route> Running::routes() {
@@ -475,9 +463,11 @@ Status Running::listen() {
   SG_ASSIGN(server_, http::Server::make(std::move(options), *router_, *auth_, workers_->loops(),
                                         telemetry_, *log_));
   workers_->start();
+  if (redis_) redis_->start();
   server_->start();
   stream_->start();
-  open_local_sockets();
+  local_sockets_ =
+      open_local_sockets(config_, folder_->path(), *ingest_, local_memory_, telemetry_, *log_);
   housekeeper_.add(100 * kMillisecond, [this] { summarise(); });
   housekeeper_.add(kSecond, [this] { audit_.flush_refused(); });
   housekeeper_.add(kSecond, [this] { clients_->tend(fast_runner_->position()); });
@@ -531,6 +521,7 @@ std::vector<admin::HealthCheck> Running::health() const {
   }
   if (export_) checks.push_back(export_->health());
   checks.push_back(clients_->health());
+  if (redis_) checks.push_back(redis_->health());
   checks.push_back(process_health(server_->connections(), requests_->count()));
   return checks;
 }

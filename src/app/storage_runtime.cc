@@ -56,6 +56,8 @@ void bind_redis(Binder& b, RedisConfig& redis) {
   b.flag("tls", redis.tls, "talk TLS to it");
   b.text("ca_file", redis.ca_file, "PEM bundle instead of the system's");
   b.text("prefix", redis.prefix, "with which all keys begin");
+  b.duration("timeout", redis.timeout_ns,
+             "of one answer; past it a request is decided without Redis");
   refuse_userinfo(b, redis.addr);
   const auto colon = redis.addr.rfind(':');
   if (colon == 0 || colon == std::string::npos || colon + 1 == redis.addr.size() ||
@@ -87,10 +89,7 @@ void bind_storage_runtime(Binder& b, StorageRuntime& runtime) {
 }
 
 Status check_built(const StorageRuntime& runtime, std::string_view file) {
-  const char* type = runtime.redis        ? "redis"
-                     : runtime.postgres   ? "postgres"
-                     : runtime.clickhouse ? "clickhouse"
-                                          : nullptr;
+  const char* type = runtime.postgres ? "postgres" : runtime.clickhouse ? "clickhouse" : nullptr;
   if (type == nullptr) return {};
   return fail(Code::kInvalid, std::string(file) +
                                   ": storage.runtime: this version has no engine '" + type +

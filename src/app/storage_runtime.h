@@ -34,6 +34,7 @@ struct RedisConfig {
   bool tls = false;
   std::string ca_file;  // empty: the system's
   std::string prefix = "sightglass:";
+  Nanos timeout_ns = 20 * kMillisecond;  // of one answer, for which a request waits
   friend bool operator==(const RedisConfig&, const RedisConfig&) = default;
 };
 

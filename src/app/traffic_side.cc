@@ -133,6 +133,7 @@ class Side final : public TrafficSide {
         gateway::Gateway::Shared{parts_.clock, parts_.telemetry, parts_.keys, &parts_.limiter,
                                  [&journal = parts_.journal] { return journal.writable(); }},
         std::move(settings));
+    if (parts_.redis != nullptr) parts_.redis->revoked(parts_.clients.clients());
     parts_.clients.listen([this](auto clients) { put_in_force(std::move(clients)); });
     SG_ASSIGN(auto context, net::TlsContext::client({parts_.config.upstream_ca_file}));
     const std::shared_ptr<net::TlsContext> tls = std::move(context);
@@ -214,6 +215,7 @@ class Side final : public TrafficSide {
       if (!known.contains(id)) parts_.limiter.forget(id);
     }
     known_ = std::move(known);
+    if (parts_.redis != nullptr) parts_.redis->revoked(clients);
   }
 
   admin::HealthCheck check_of(const gateway::Provider& provider) {
@@ -272,7 +274,8 @@ class Side final : public TrafficSide {
                                       parts_.config.log_request_metrics
                                           ? &parts_.requests.add_table(parts_.in_flight_per_worker)
                                           : nullptr,
-                                      worker.random};
+                                      worker.random,
+                                      parts_.redis ? parts_.redis->limits(index) : nullptr};
     gateway_->add_worker(index, out);
   }
 

@@ -7,6 +7,7 @@
 
 #include "admin/health.h"
 #include "app/config.h"
+#include "app/redis_side.h"
 #include "app/workers.h"
 #include "control/limiter.h"
 #include "control/registry.h"
@@ -36,6 +37,7 @@ class TrafficSide {
     std::function<std::unique_ptr<guard::Door>()> make_door;
     control::Registry& clients;
     control::Limiter& limiter;
+    RedisSide* redis = nullptr;  // null: limits are this gateway's own
   };
   static Result<std::unique_ptr<TrafficSide>> make(const Parts& parts);
   virtual ~TrafficSide() = default;

@@ -203,6 +203,19 @@ Status ClientTable::update(const ClientRecord& before, const ClientRecord& after
   });
 }
 
+Status ClientTable::revoke(const Digest& key, Nanos now_ns) {
+  return database_.transaction([&]() -> Status {
+    SG_ASSIGN(auto gone,
+              database_.prepare("DELETE FROM clients WHERE id IN (SELECT client_id FROM keys "
+                                "WHERE digest = ? AND revoked_ns = 0)"));
+    SG_TRY(gone.bytes(1, bytes_of(key)).run());
+    SG_ASSIGN(auto revoked,
+              database_.prepare("INSERT INTO keys VALUES (?1, '', ?2, ?2) ON CONFLICT (digest) DO "
+                                "UPDATE SET revoked_ns = ?2 WHERE revoked_ns = 0"));
+    return revoked.bytes(1, bytes_of(key)).integer(2, now_ns).run();
+  });
+}
+
 Status ClientTable::remove(const std::string& id, Nanos now_ns) {
   return database_.transaction([&]() -> Status {
     SG_ASSIGN(auto statement, database_.prepare("DELETE FROM clients WHERE id = ?"));

@@ -22,6 +22,8 @@ class ClientTable {
   Status insert(const ClientRecord& client);
   Status update(const ClientRecord& before, const ClientRecord& after, Nanos now_ns);
   Status remove(const std::string& id, Nanos now_ns);
+  // Whoever's key it is, or nobody's here: then it never becomes one. Its client goes.
+  Status revoke(const Digest& key, Nanos now_ns);
 
  private:
   explicit ClientTable(Database database) : database_(std::move(database)) {}

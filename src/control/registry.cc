@@ -69,6 +69,15 @@ class Owner final : public Registry {
       return {};
     });
   }
+  bool revoke_soon(std::vector<Digest> keys) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (stopping_ || jobs_.size() >= kMostWaiting) return false;
+      jobs_.emplace_back([this, keys = std::move(keys)] { (void)do_revoke(keys); });
+    }
+    wake_.notify_one();
+    return true;
+  }
 
  private:
   template <typename R>
@@ -184,6 +193,20 @@ class Owner final : public Registry {
     if (clients()->find(id) == nullptr) return no_such_client(id);
     SG_TRY(table_.remove(id, clock_.wall_ns()));
     return publish();
+  }
+
+  Status do_revoke(const std::vector<Digest>& keys) {
+    const auto before = clients();
+    bool changed = false;
+    for (const auto& key : keys) {
+      if (std::binary_search(before->revoked.begin(), before->revoked.end(), key)) continue;
+      SG_ASSIGN(const bool known, table_.knows_key(key));
+      SG_ASSIGN(const auto count, table_.count_keys());
+      if (!known && count >= static_cast<std::int64_t>(kMaxKeys)) continue;
+      SG_TRY(table_.revoke(key, clock_.wall_ns()));
+      changed = true;
+    }
+    return changed ? publish() : Status();
   }
 
   Configured configured_;  // the thread's, after begin()

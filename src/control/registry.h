@@ -66,6 +66,10 @@ class Registry {
   // The configuration has others now. The listener is told, with the clients as they are. Errors:
   // kBusy and kUnavailable; nothing has changed then.
   virtual Status configure(Configured configured) = 0;
+
+  // Keys that were revoked elsewhere, soon and without waiting, from any thread: a client made here
+  // that has one of them is deleted. False: too much waits, nothing is done.
+  virtual bool revoke_soon(std::vector<Digest> keys) = 0;
 };
 
 inline constexpr int kSchemaVersion = 1;

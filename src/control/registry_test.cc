@@ -144,6 +144,23 @@ TEST_F(RegistryTest, ARemovedClientsKeyStaysRevokedForGood) {
   EXPECT_TRUE(registry->create(client("a"), "another-key-of-twenty")) << "its id is free";
 }
 
+TEST_F(RegistryTest, AKeyThatWasRevokedElsewhereIsRevokedHereWhoeversItIs) {
+  auto registry = must_open();
+  ASSERT_TRUE(registry->create(client("a"), kKey));
+  ASSERT_TRUE(registry->create(client("b"), "another-key-of-twenty"));
+  const auto nobodys = sha256("a-key-that-is-nobodys");
+  EXPECT_TRUE(registry->revoke_soon({sha256(kKey), nobodys, nobodys}));
+  ASSERT_TRUE(registry->create(client("c"), "the-key-of-a-third-one")) << "jobs are done in order";
+  EXPECT_EQ(registry->clients()->find("a"), nullptr);
+  EXPECT_NE(registry->clients()->find("b"), nullptr);
+  EXPECT_EQ(registry->clients()->revoked.size(), 2u);
+  registry = nullptr;
+  registry = must_open();
+  EXPECT_EQ(registry->clients()->revoked.size(), 2u);
+  EXPECT_EQ(registry->create(client("d"), "a-key-that-is-nobodys").error().code, Code::kExists);
+  EXPECT_TRUE(registry->create(client("a"), "another-key-of-client-a")) << "its id is free";
+}
+
 TEST_F(RegistryTest, ChangesOnlyWhatIsNamed) {
   auto registry = must_open();
   auto given = client("a");

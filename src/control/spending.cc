@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/json_writer.h"
+#include "base/text.h"
+
 namespace sightglass::control {
 namespace {
 
@@ -98,6 +101,39 @@ std::int64_t MinuteSum::seconds_until_free(std::int64_t amount, std::int64_t now
     if (freed >= amount) break;
   }
   return wait;
+}
+
+void MinuteSum::shift(std::int64_t seconds) {
+  MinuteSum moved;
+  for (const auto& slot : slots_) {
+    if (slot.amount != 0) moved.add(slot.amount, slot.second + seconds);
+  }
+  *this = moved;
+}
+
+void MinuteSum::append_text(std::string& out, std::int64_t now_s) const {
+  for (const auto& slot : slots_) {
+    if (slot.second <= now_s - kSeconds || slot.amount == 0) continue;
+    if (!out.empty()) out += ' ';
+    append_int(out, slot.second);
+    out += '=';
+    append_int(out, slot.amount);
+  }
+}
+
+std::int64_t MinuteSum::sum_of_text(std::string_view text, std::int64_t now_s) {
+  std::int64_t sum = 0;
+  while (!text.empty()) {
+    const auto pair = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(pair.size() + 1, text.size()));
+    const auto equals = pair.find('=');
+    if (equals == std::string_view::npos) continue;
+    const auto second = parse_int(pair.substr(0, equals));
+    const auto amount = parse_int(pair.substr(equals + 1));
+    if (!second || !amount || *amount < 0 || *second <= now_s - kSeconds) continue;
+    sum = saturating_add(sum, *amount);
+  }
+  return sum;
 }
 
 void MinuteSum::save(ByteWriter& out) const {

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -45,6 +47,12 @@ class MinuteSum {
   // Seconds until at least `amount` of the sum has left the minute; at least 1. `amount` past the
   // sum counts as all of it.
   std::int64_t seconds_until_free(std::int64_t amount, std::int64_t now_s) const;
+  // The same use by a clock that shows so many seconds more.
+  void shift(std::int64_t seconds);
+  // What still counts, as "second=amount second=amount", in no order: how gateways tell each other.
+  void append_text(std::string& out, std::int64_t now_s) const;
+  // The sum of such a text; what is no such pair counts as nothing.
+  static std::int64_t sum_of_text(std::string_view text, std::int64_t now_s);
 
   void save(ByteWriter& out) const;
   void load(ByteReader& in);

@@ -49,6 +49,7 @@ class Gateway {
     journal::Producer& producer;
     live::Requests::Table* live = nullptr;  // null: requests in flight are not listed
     Random& random;
+    control::SharedLimits* limits = nullptr;  // null: this gateway's limits are its own
   };
   // At start-up, before the server runs. `index` is what Exchange::worker() says.
   void add_worker(std::size_t index, WorkerParts parts);

@@ -92,10 +92,41 @@ bool Request::admit() {
   if (money && !asked) return reject(ErrorType::kPolicyDenied), false;
   const auto& can_record = worker_.shared().shared.can_record;
   if (money && can_record && !can_record()) return reject(ErrorType::kGatewayOverloaded), false;
-  if (!asked) asked = control::Estimate{estimated_input() + estimated_output(), 0};
-  refusal_ = client->account->admit(*asked, worker_.wall_ns(), ticket_);
+  estimate_ = asked ? *asked : control::Estimate{estimated_input() + estimated_output(), 0};
+  if (auto* others = worker_.shared_limits()) return ask_others(*others);
+  refusal_ = client->account->admit(estimate_, worker_.wall_ns(), ticket_);
+  return take_decision();
+}
+
+// False also while the answer is on its way: on_decided() goes on then.
+bool Request::ask_others(control::SharedLimits& others) {
+  asking_ = admitting_ = true;
+  control::Waiting waiting;
+  waiting.estimate = &estimate_;
+  waiting.ticket = &ticket_;
+  waiting.done = [this](std::optional<control::Refusal> refusal) {
+    on_decided(refusal);
+  };
+  others.admit(credentials_.client->account, std::move(waiting));
+  admitting_ = false;
+  return !asking_ && take_decision();
+}
+
+void Request::on_decided(std::optional<control::Refusal> refusal) {
+  asking_ = false;
+  refusal_ = refusal;
+  if (admitting_) return;
+  // Meanwhile the client has left, or was answered.
+  if (exchange_ == nullptr || side_ == Side::kAnswered) return finish_if_done();
+  const auto form = side_ == Side::kStreaming ? BodyForm::kStreamed : BodyForm::kBuffered;
+  if (take_decision()) send(form);
+  if (form == BodyForm::kStreamed) go_on_streaming();
+}
+
+bool Request::take_decision() {
   if (refusal_) return reject(error_of(*refusal_)), false;
-  if (money && asked->nanousd > 0) story_.reserved_nanousd = asked->nanousd;
+  const bool money = credentials_.client->account->has_money_limit();
+  if (money && estimate_.nanousd > 0) story_.reserved_nanousd = estimate_.nanousd;
   return true;
 }
 
@@ -125,13 +156,20 @@ void Request::settle_limits() {
   }
   if (ticket_.held) {
     client->account->settle(ticket_, tokens, nanousd, worker_.wall_ns());
+    if (auto* others = worker_.shared_limits()) others->tell(client->account);
   } else if (client->account == nullptr && story_.outcome != Outcome::kRejected &&
              worker_.settings() != settings_) {
-    // The client was given limits while this request ran.
-    auto* limiter = worker_.shared().shared.limiter;
-    const auto account = limiter == nullptr ? nullptr : limiter->find(client->id);
-    if (account) account->charge(tokens.value_or(0), nanousd.value_or(0), worker_.wall_ns());
+    charge_since_limited(tokens.value_or(0), nanousd.value_or(0));
   }
+}
+
+// The client was given limits while this request ran.
+void Request::charge_since_limited(std::int64_t tokens, std::int64_t nanousd) {
+  auto* limiter = worker_.shared().shared.limiter;
+  const auto account = limiter == nullptr ? nullptr : limiter->find(credentials_.client->id);
+  if (!account) return;
+  account->charge(tokens, nanousd, worker_.wall_ns());
+  if (auto* others = worker_.shared_limits()) others->tell(account);
 }
 
 }  // namespace sightglass::gateway

@@ -123,7 +123,8 @@ class Proxy {
  public:
   // Nothing was used before this start.
   explicit Proxy(Config config) : Proxy(std::move(config), gateway_catalogue()) {}
-  Proxy(Config config, std::shared_ptr<const event::Catalogue> catalogue)
+  Proxy(Config config, std::shared_ptr<const event::Catalogue> catalogue,
+        control::SharedLimits* others = nullptr)
       : catalogue_(std::move(catalogue)),
         records_(catalogue_),
         door_(catalogue_, http::must(event::MatchPlan::compile(catalogue_)), keys(), telemetry_),
@@ -134,9 +135,10 @@ class Proxy {
                                            settings(std::move(config)))),
         server_(gateway_->routes()) {
     limiter_.restore([](const std::string&) { return control::Spending{}; });
-    on_loop([this] {
+    on_loop([this, others] {
       client_ = net::Client::make(server_.loop(), {}, telemetry_);
-      gateway_->add_worker(0, {server_.loop(), *client_, door_, records_, &table_, random_});
+      gateway_->add_worker(0,
+                           {server_.loop(), *client_, door_, records_, &table_, random_, others});
     });
   }
   ~Proxy() {

@@ -39,6 +39,7 @@ void Request::clear() {
   target_.clear();
   credentials_ = {};
   ticket_ = {};
+  estimate_ = {};
   refusal_.reset();
   conventions_ = {};
   provider_ = nullptr;
@@ -49,6 +50,7 @@ void Request::clear() {
   recorded_ = true;
   fixed_provider_ = large_ = upload_streams_ = asks_for_usage_ = asked_in_vain_ = false;
   body_paused_ = call_paused_ = waiting_ = draining_ = body_ended_ = false;
+  asking_ = admitting_ = false;
   sent_ = upstream_complete_ = client_gone_ = false;
   error_ = ErrorType::kNone;
   call_begin_ns_ = head_ns_ = live_updated_ns_ = 0;

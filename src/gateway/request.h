@@ -74,6 +74,10 @@ class Request final : public net::CallHandler {
 
   // limits.cc
   bool admit();
+  bool ask_others(control::SharedLimits& others);
+  void on_decided(std::optional<control::Refusal> refusal);
+  bool take_decision();
+  void charge_since_limited(std::int64_t tokens, std::int64_t nanousd);
   std::optional<control::Estimate> estimate() const;
   std::int64_t estimated_input() const;
   std::int64_t estimated_output() const;
@@ -89,6 +93,7 @@ class Request final : public net::CallHandler {
   void send(BodyForm form);
   void attempt();
   void stream_body(std::string_view content);
+  void go_on_streaming();
   bool try_again(ErrorType why, net::CallError error, bool response_started, bool request_sent);
   bool ask_again_without_usage(int status);
   bool ask_again_with_another_key(const net::ResponseHead& head);
@@ -127,6 +132,7 @@ class Request final : public net::CallHandler {
   AnswerMeter meter_;
   Credentials credentials_;
   control::Ticket ticket_;  // what this request holds of its client's limits
+  control::Estimate estimate_;
   std::optional<control::Refusal> refusal_;
   const Provider* provider_ = nullptr;
   const ProviderKey* key_ = nullptr;
@@ -147,7 +153,9 @@ class Request final : public net::CallHandler {
   bool asked_in_vain_ = false;
   bool body_paused_ = false;
   bool call_paused_ = false;
-  bool waiting_ = false;   // for the next attempt
+  bool waiting_ = false;  // for the next attempt
+  bool asking_ = false;   // whether limits shared with other gateways have room
+  bool admitting_ = false;
   bool draining_ = false;  // reading on without a client
   bool body_ended_ = false;
   bool sent_ = false;

@@ -6,7 +6,7 @@
 namespace sightglass::gateway {
 
 void Request::finish_if_done() {
-  if (!active_ || exchange_ != nullptr || call_ != nullptr || waiting_) return;
+  if (!active_ || exchange_ != nullptr || call_ != nullptr || waiting_ || asking_) return;
   finish();
 }
 

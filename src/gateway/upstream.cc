@@ -93,12 +93,27 @@ void Request::attempt() {
 }
 
 void Request::stream_body(std::string_view content) {
+  if (asking_) {
+    grow_body(content);
+    if (!body_paused_) exchange_->pause_body();
+    body_paused_ = true;
+    return;
+  }
   if (call_ == nullptr) return;  // it failed, and an answer is on its way
   call_->write_body(content);
   if (call_->unsent_bytes() > kUnsentHigh && !body_paused_ && exchange_ != nullptr) {
     body_paused_ = true;
     exchange_->pause_body();
   }
+}
+
+// After the answer for which the body was held back.
+void Request::go_on_streaming() {
+  if (call_ != nullptr && body_ended_) call_->finish_body();
+  if (!body_paused_ || exchange_ == nullptr) return;
+  if (call_ != nullptr && call_->unsent_bytes() > kUnsentHigh) return;  // on_drained() will
+  body_paused_ = false;
+  exchange_->resume_body();
 }
 
 void Request::on_sent() { sent_ = true; }

@@ -58,6 +58,7 @@ class Worker {
   net::Client& client() { return parts_.client; }
   live::Requests::Table* live() { return parts_.live; }
   Random& random() { return parts_.random; }
+  control::SharedLimits* shared_limits() { return parts_.limits; }
   RecordWriter& records() { return records_; }
   JsonScratch& scratch() { return scratch_; }
   Nanos wall_ns() const { return shared_.shared.clock.wall_ns(); }

@@ -1,4 +1,4 @@
-// Host names to addresses, off the loop. Internal to the room.
+// Host names to addresses, off the loop.
 #pragma once
 
 #include <functional>
