@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <set>
+#include <string>
 
 #include "gateway/proxy_fixture.h"
 
@@ -128,10 +130,13 @@ TEST(SharedLimits, AClientThatLeavesMeanwhileHoldsNothing) {
   TestClient second(proxy.port());
   EXPECT_EQ(second.ask(post(kChat, chat(), kClientKey)).status, 200);
   proxy.on_loop([&] { others.decide_first(true); });
-  const auto told = proxy.records().terminals(2);
-  EXPECT_EQ(told[1]["outcome"], "client_gone");
+  auto told = proxy.records().terminals(2);
+  // The answer's record is handed over after its last byte: it may come behind the other.
+  std::set<std::string> outcomes;
+  for (auto& record : told) outcomes.insert(record["outcome"]);
+  EXPECT_EQ(outcomes, (std::set<std::string>{"client_gone", "ok"}));
+  EXPECT_TRUE(eventually([&] { return proxy.gateway().in_flight() == 0; }));
   EXPECT_EQ(proxy.limiter().find("app")->state(SystemClock().wall_ns()).running, 0);
-  EXPECT_EQ(proxy.gateway().in_flight(), 0u);
   EXPECT_EQ(provider.request(1), "") << "it never went out";
 }
 
