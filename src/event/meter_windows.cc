@@ -53,7 +53,7 @@ Status CatalogueBuilder::read_meter_windows(const PackDocument& pack, const Pack
     out.grace_ns = std::max(kLeastGrace, out.window == Window::kMinute ? 0 : length);
     out.keep_windows = usual_windows(out.window);
   }
-  if (!keep.empty()) {
+  if (length != 0 && !keep.empty()) {
     const auto span = parse_duration_ns(keep);
     if (!span || *span < length || *span > kMostKept || *span / length > kMostWindows) {
       return wrong("keep", "keep is a time such as 3h, from one window to 10080 windows or 400d");

@@ -25,7 +25,7 @@ class FakeReceiver final : public Receiver {
   }
 
   Result<Taken> take(const Batch& batch) override {
-    if (fail_before >= 0 && fail_before-- == 0) return fail(Code::kUnavailable, "away");
+    if (is_due(fail_before)) return fail(Code::kUnavailable, "away");
     Taken taken;
     auto& mark = marks[std::string(batch.source)];
     taken.next = mark;
@@ -40,11 +40,18 @@ class FakeReceiver final : public Receiver {
       ++batches;
       take_lines(batch.body, taken);
     }
-    if (fail_after >= 0 && fail_after-- == 0) return fail(Code::kUnavailable, "went away");
+    if (is_due(fail_after)) return fail(Code::kUnavailable, "went away");
     return taken;
   }
 
  private:
+  // Counts down to its time, which comes once.
+  static bool is_due(int& left) {
+    if (left < 0) return false;
+    --left;
+    return left < 0;
+  }
+
   void take_lines(std::string_view body, Taken& taken) {
     for (std::uint64_t line = 1; !body.empty(); ++line) {
       const auto end = std::min(body.find('\n'), body.size());

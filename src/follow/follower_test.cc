@@ -288,7 +288,7 @@ TEST_P(FollowerRandomTest, EveryLineArrivesOnceThroughRotationsRestartsAndLostAn
       text += line + "\n";
     }
     // In two writes, so that a look may come in the middle of a line.
-    const auto half = text.size() == 0 ? 0 : below(static_cast<unsigned>(text.size()));
+    const auto half = text.empty() ? 0 : below(static_cast<unsigned>(text.size()));
     folder.append("app.log", text.substr(0, half));
     if (below(2) == 0) (void)follower->step();
     folder.append("app.log", text.substr(half));
