@@ -10,6 +10,8 @@
 namespace sightglass::follow {
 namespace {
 
+// A folder that changed so recently may change again under the same time stamp.
+constexpr std::int64_t kStampNs = 2'000'000'000;
 constexpr std::size_t kLeastBytes = 64 << 10;  // of a batch, however much it is halved
 constexpr auto kIgnored = std::numeric_limits<std::uint64_t>::max();
 
@@ -38,6 +40,10 @@ std::string read_at(int fd, std::size_t size, std::uint64_t offset) {
 std::uint64_t size_of(int fd) {
   struct stat status{};
   return ::fstat(fd, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+std::int64_t changed_ns(const struct stat& status) {
+  return status.st_mtim.tv_sec * std::int64_t{1'000'000'000} + status.st_mtim.tv_nsec;
 }
 
 std::string before(int fd, std::uint64_t position) {
@@ -75,7 +81,9 @@ Result<bool> Follower::step() {
 Status Follower::look() {
   struct stat status{};
   if (::stat(path_.c_str(), &status) != 0) return {};  // being rotated, or not there yet
-  if (current_ && current_->identity.inode == status.st_ino) return {};
+  if (current_ && current_->identity.inode == status.st_ino) {
+    return folder_changed() ? discover() : Status{};
+  }
   auto file = open_file(path_);
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     if (!unreadable_) watcher_.on_note(path_, "cannot be read, or is no file; still trying");
@@ -124,8 +132,25 @@ bool Follower::tracked(std::uint64_t inode) const {
                      [inode](const Log& log) { return log.identity.inode == inode; });
 }
 
+// Whether a file may have come beside the path: a log that was written, copied and emptied between
+// two looks at it when empty shows nothing of that itself.
+bool Follower::folder_changed() {
+  const auto slash = path_.rfind('/');
+  const auto folder = slash == std::string::npos ? std::string(".") : path_.substr(0, slash + 1);
+  struct stat status{};
+  if (::stat(folder.c_str(), &status) != 0) return unsettled_;
+  const auto changed = changed_ns(status);
+  if (changed == folder_ns_) return unsettled_;
+  struct timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const auto age = now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec - changed;
+  if (age > kStampNs) folder_ns_ = changed;
+  return true;
+}
+
 // Looks for rotated files that hold something to send.
 Status Follower::discover() {
+  unsettled_ = false;
   const auto all = rotated_files(path_);
   std::erase_if(judged_, [&](const auto& item) {
     return std::none_of(all.begin(), all.end(),
@@ -139,7 +164,10 @@ Status Follower::discover() {
     if (judged != judged_.end() && (judged->second == kIgnored || judged->second == found.size)) {
       continue;
     }
-    if (rotated_.size() >= kMaxOpen) break;
+    if (rotated_.size() >= kMaxOpen) {
+      unsettled_ = true;
+      break;
+    }
     SG_TRY(judge(found));
     const auto now = judged_.find(found.inode);
     ignored += now != judged_.end() && now->second == kIgnored ? 1 : 0;
@@ -152,14 +180,29 @@ Status Follower::discover() {
   return {};
 }
 
+// Whether a file holds what the current one begins with: a copy in the making, of which nobody
+// can say yet how far it will go. Once the current file is emptied, it is whole.
+bool Follower::is_being_copied(const Log& log) const {
+  if (!current_) return false;
+  const int copy = log.file.get(), current = current_->file.get();
+  const auto size = size_of(copy);
+  return size_of(current) >= size &&
+         read_at(current, kFingerprintBytes, 0).starts_with(log.prefix) &&
+         before(copy, size) == before(current, size);
+}
+
 // One rotated file: known under its own name, known as a copy of the current file, or new.
-Status Follower::judge(const Rotated& found) {
+Status Follower::judge(Rotated found) {
   Log log;
   log.file = open_file(found.path);
   if (log.file.get() < 0) return {};
   SG_ASSIGN(log.identity, identity_of(log.file.get(), options_.host));
   log.prefix = read_at(log.file.get(), kFingerprintBytes, 0);
-  if (log.prefix.empty()) return {};
+  if (log.prefix.empty() || is_being_copied(log)) {
+    unsettled_ = true;
+    return {};
+  }
+  found.size = size_of(log.file.get());  // a copy may have become whole since it was listed
   SG_ASSIGN(auto own,
             Cursor::of_file(receiver_, log.identity, log.prefix, found.size, Content::kMayBeKnown));
   if (own.position() > 0) {

@@ -74,8 +74,10 @@ class Follower {
 
   Status look();
   Status start_current(Descriptor file, Content content);
+  bool folder_changed();
   Status discover();
-  Status judge(const Rotated& found);
+  bool is_being_copied(const Log& log) const;
+  Status judge(Rotated found);
   void track(const Rotated& found, Log log);
   Status on_emptied();
   void let_go();
@@ -99,6 +101,8 @@ class Follower {
   bool begun_ = false;
   bool any_known_ = false;  // while discovering: an older file is known to the receiver
   bool unreadable_ = false;
+  std::int64_t folder_ns_ = 0;  // the folder's last change that is known to have been looked at
+  bool unsettled_ = false;      // something beside the path could not be judged yet
   std::optional<Log> current_;
   std::deque<Log> rotated_;                        // oldest first
   std::map<std::uint64_t, std::uint64_t> judged_;  // inode → size of what needs no more looking at
