@@ -373,7 +373,6 @@ Status CatalogueBuilder::add_event_types(const PackDocument& pack) {
     return pack.error(events->line, "events must be a map: `name: { level: info }`");
   }
   for (const auto& entry : events->entries) {
-    const auto owner = "event " + quoted(entry.key);
     if (!is_label_value(entry.key) || entry.key.front() == '_') {
       return pack.error(entry.line,
                         "an event's name is 1 to 128 of A-Z a-z 0-9 . _ : / @ + - and "

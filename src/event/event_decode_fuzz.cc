@@ -1,15 +1,17 @@
 // Hostile journal payloads: decoding is safe, and what it accepts is written and read again equal.
 // Parser: event/event.cc
+#include <bit>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 
 #include "event/event.h"
 
 namespace {
 
-bool same_bits(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+bool same_bits(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
 
 bool same(const sightglass::event::Value& a, const sightglass::event::Value& b) {
   if (a.kind() != b.kind()) return false;

@@ -298,9 +298,8 @@ TEST_F(AuthTest, AnEmptyConfiguredPasswordOpensNothing) {
 TEST_F(AuthTest, TheHundredAndFirstAdminRequestInAMinuteIsRefused) {
   options.admin_requests_per_minute = 100;
   serve();
-  const auto token = auth->login("admin", "admin-key", "127.0.0.1", false).token;
   for (int i = 0; i < 100; ++i) {
-    ASSERT_EQ(status("/admin/v1/clients/a", bearer("admin-key")), i < 100 ? 200 : 429);
+    ASSERT_EQ(status("/admin/v1/clients/a", bearer("admin-key")), 200);
     clock.advance(kSecond / 2);
   }
   const auto refused = ask("/admin/v1/clients/a", bearer("admin-key"));
