@@ -257,7 +257,6 @@ TEST(LogFold, GoesOnFromTheBackupWhenTheFileWasJustRotatedAndTheStateIsGone) {
     auto fold = make_log_fold(small_files(), fs, console, telemetry, log);
     for (const auto& batch : source.made) fold->apply(batch);
   }
-  const auto rest = *fs.content("logs/llm.log");
   ASSERT_TRUE(fs.rename("logs/llm.log", "logs/llm.log.0"));
   for (int n = 60; n >= 0; --n) {
     const auto from = "logs/llm.log." + std::to_string(n);
