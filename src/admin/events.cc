@@ -86,6 +86,15 @@ Result<std::string> id_prefix(const std::string& text) {
   return fail(Code::kInvalid, "a request id, or at least its first 4 characters, such as b7c1a5f9");
 }
 
+Result<store::RowFilter> parse_filter(const std::string& text,
+                                      std::shared_ptr<const event::Catalogue> catalogue) {
+  auto parsed = event::Pattern::parse(text);
+  if (!parsed) return fail(Code::kInvalid, "filter: " + parsed.error().message);
+  SG_TRY(parsed->check_behind_door(*catalogue));
+  return store::RowFilter{std::make_shared<const event::Pattern>(std::move(*parsed)),
+                          std::move(catalogue)};
+}
+
 Result<store::EventQuery> query_of(const EventSources& sources, std::string_view query) {
   SG_TRY(refuse_unknown_parameters(query,
                                    {"start", "end", "filter", "request_id", "limit", "before"}));
@@ -102,7 +111,7 @@ Result<store::EventQuery> query_of(const EventSources& sources, std::string_view
     SG_ASSIGN(out.request_id_prefix, id_prefix(*id));
   }
   if (const auto text = net::query_parameter(query, "filter"); text && !trim(*text).empty()) {
-    SG_ASSIGN(out.keep, row_filter(*text, sources.catalogue()));
+    SG_ASSIGN(out.filter, parse_filter(*text, sources.catalogue()));
   }
   return out;
 }
@@ -254,14 +263,11 @@ Result<http::Response> answer_story(const EventSources& sources,
 
 Result<std::function<bool(const store::StoredEvent&)>> row_filter(
     const std::string& text, std::shared_ptr<const event::Catalogue> catalogue) {
-  auto parsed = event::Pattern::parse(text);
-  if (!parsed) return fail(Code::kInvalid, "filter: " + parsed.error().message);
-  SG_TRY(parsed->check_behind_door(*catalogue));
-  const auto pattern = std::make_shared<const event::Pattern>(std::move(*parsed));
+  SG_ASSIGN(auto filter, parse_filter(text, std::move(catalogue)));
   const auto scratch = std::make_shared<event::Event>();
-  return [pattern, catalogue = std::move(catalogue), scratch](const store::StoredEvent& stored) {
-    fill_event(stored, *catalogue, *scratch);
-    return pattern->matches(*catalogue, *scratch);
+  return [filter = std::move(filter), scratch](const store::StoredEvent& stored) {
+    fill_event(stored, *filter.catalogue, *scratch);
+    return filter.pattern->matches(*filter.catalogue, *scratch);
   };
 }
 

@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <limits>
 
+#include "store/id_index.h"
+#include "store/id_indexes.h"
+#include "store/pattern_sql.h"
 #include "store/queries.h"
 #include "store/sql.h"
 
 namespace sightglass::store {
 namespace {
-
-// A statement's rows while a filter looks for matches: a page of what is frequent needs few, and
-// each statement has to unpack the row group that it begins in.
-constexpr std::int64_t kFirstScanRows = 1'024, kMostScanRows = 8'192;
 
 event::Kind kind_of(duck::Type type) {
   switch (type) {
@@ -49,23 +48,30 @@ bool take_base(StoredEvent& event, std::string_view column, const duck::Rows::Ce
   return true;
 }
 
-// A table, or a file and where its rows are.
+// A table, or a file and where in it to look.
 struct Source {
   std::string rows;  // what stands behind FROM
-  std::int64_t first = 0;
-  std::int64_t last = std::numeric_limits<std::int64_t>::max() - 1;  // positions
-  std::int64_t positions_per_row = 0;  // 0: not known, it is read as a whole
-
-  // From where about so many rows stand before a position; 0: all that are left.
-  std::int64_t from(std::int64_t before, std::int64_t wanted) const {
-    if (positions_per_row == 0 || (before - first) / positions_per_row <= wanted) return 0;
-    return before - wanted * positions_per_row;
-  }
+  // Positions, both ends among them; newest first.
+  std::vector<Stretch> stretches = {{0, std::numeric_limits<std::int64_t>::max() - 1}};
+  std::uint64_t positions_per_row = 0;  // 0: not known, stretches are read as a whole
 };
+
+// Nothing: no row of the file can be the request.
+std::vector<Stretch> stretches_of(const DataFile& file, const std::string& directory,
+                                  const std::string& request, FileSystem& fs) {
+  if (!request.empty()) {
+    auto found = stretches_with(fs, id_index_path(directory, file->name), file->crc, request);
+    if (found) {
+      std::reverse(found->begin(), found->end());
+      return std::move(*found);
+    }
+  }
+  return {{file->facts.first, file->facts.last}};
+}
 
 // The sources that can hold rows of the range, newest first.
 std::vector<Source> sources_of(const Version& version, const std::string& directory,
-                               const EventQuery& query) {
+                               const EventQuery& query, FileSystem& fs) {
   std::vector<Source> out;
   for (auto table = version.tables.rbegin(); table != version.tables.rend(); ++table) {
     out.emplace_back().rows = *table;
@@ -76,33 +82,24 @@ std::vector<Source> sources_of(const Version& version, const std::string& direct
       continue;
     }
     if (query.before && facts.first >= *query.before) continue;
-    const std::string path = directory + "/" + (*file)->name;
-    Source source{scan_files({&path, 1}), static_cast<std::int64_t>(facts.first),
-                  static_cast<std::int64_t>(facts.last)};
+    Source source;
+    source.stretches = stretches_of(*file, directory, query.request_id_prefix, fs);
+    if (source.stretches.empty()) continue;
+    const std::string path = directory + "/parquet/" + (*file)->name;
+    source.rows = scan_files({&path, 1});
     // One request may be anywhere.
     if (query.request_id_prefix.empty()) {
-      source.positions_per_row = static_cast<std::int64_t>(
-          (facts.last - facts.first) / std::max<std::uint64_t>(facts.rows, 1) + 1);
+      source.positions_per_row =
+          (facts.last - facts.first) / std::max<std::uint64_t>(facts.rows, 1) + 1;
     }
     out.push_back(std::move(source));
   }
   return out;
 }
 
-// The empty first part gives the column a name and a type where the source has none of it. The
-// bounds of positions stand in the statement, so that the engine passes over row groups.
-std::string select_from(const std::string& source, bool by_request, std::int64_t from,
-                        std::int64_t before, std::int64_t limit) {
-  std::string sql =
-      "SELECT * FROM (SELECT NULL::VARCHAR AS request_id WHERE false "
-      "UNION ALL BY NAME SELECT * FROM " +
-      source +
-      ") WHERE event_time >= make_timestamp_ns(?1) AND event_time < make_timestamp_ns(?2) AND "
-      "pos >= " +
-      std::to_string(from) + " AND pos < " + std::to_string(before);
-  if (by_request) sql += " AND starts_with(request_id, ?3)";
-  return sql + " ORDER BY pos DESC LIMIT " + std::to_string(limit);
-}
+// A statement's rows: at first as many as a page of what is frequent needs, then ever more, since
+// each begins anew in some row group.
+constexpr std::uint64_t kFirstScanRows = 65'536, kMostScanRows = 1'048'576;
 
 }  // namespace
 
@@ -133,46 +130,104 @@ event::Value StoredEvent::Field::value() const {
   return {};
 }
 
+// What is asked of rows, as it stands behind WHERE.
+struct LocalQueries::EventSearch {
+  const EventQuery& query;
+  std::string nulls;  // of the columns that are asked about, for sources that lack them
+  std::string where;
+  std::vector<duck::Parameter> parameters;
+  std::vector<duck::Functions::Predicate> predicates;
+  bool asks = false;  // about more than time and position
+
+  EventSearch(const EventQuery& asked, const Version& version) : query(asked) {
+    parameters = {query.range.start_ns, query.range.end_ns};
+    where = " WHERE event_time >= make_timestamp_ns(?1) AND event_time < make_timestamp_ns(?2)";
+    std::vector<Column> columns;
+    if (!query.request_id_prefix.empty()) {
+      columns.push_back({"request_id", duck::Type::kText});
+      parameters.emplace_back(query.request_id_prefix);
+      where += " AND starts_with(request_id, ?3)";
+    }
+    if (query.filter.pattern != nullptr) {
+      PatternSql sql(*query.filter.catalogue, version.columns, predicates);
+      const auto& root = query.filter.pattern->root();
+      where += " AND " + sql.condition(root);
+      for (auto& column : sql.columns_of(root)) columns.push_back(std::move(column));
+    }
+    for (const auto& column : columns) {
+      nulls += (nulls.empty() ? "SELECT NULL::" : ", NULL::") +
+               std::string(duck::sql_name(column.type)) + " AS " + duck::quoted_name(column.name);
+      asks = true;
+    }
+    if (asks) nulls += " WHERE false UNION ALL BY NAME ";
+  }
+
+  // The bounds of positions stand in the statement, so that the engine passes over row groups.
+  std::string select(std::string_view columns, const std::string& source, std::int64_t from,
+                     std::int64_t before, std::size_t limit) const {
+    return "SELECT " + std::string(columns) + " FROM (" + nulls + "SELECT * FROM " + source + ")" +
+           where + " AND pos >= " + std::to_string(from) + " AND pos < " + std::to_string(before) +
+           " ORDER BY pos DESC LIMIT " + std::to_string(limit);
+  }
+};
+
+// The rows of these positions, newest first, until the page has one more than it may. Where more
+// than the time is asked, the columns that are asked about are read first, and of the few rows that
+// are wanted all: rows have dozens of columns.
+Status LocalQueries::read_span(const EventSearch& search, const std::string& source,
+                               std::int64_t from, std::int64_t before, EventPage& page) {
+  const auto wanted = search.query.limit + 1 - page.events.size();
+  const auto columns = search.asks ? "pos" : "*";
+  auto rows =
+      connection_.query(search.select(columns, source, from, before, wanted), search.parameters);
+  if (rows && search.asks && rows->size() != 0) {
+    std::string positions;
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+      positions += (i == 0 ? "" : ", ") + std::to_string(rows->integer(i, 0));
+    }
+    const auto newest = rows->integer(0, 0), oldest = rows->integer(rows->size() - 1, 0);
+    rows = connection_.query("SELECT * FROM " + source + " WHERE pos >= " + std::to_string(oldest) +
+                             " AND pos <= " + std::to_string(newest) + " AND pos IN (" + positions +
+                             ") ORDER BY pos DESC");
+  }
+  if (!rows) return explained(rows.error());
+  for (std::size_t i = 0; i < rows->size(); ++i) page.events.push_back(event_of(*rows, i));
+  return {};
+}
+
 Status LocalQueries::read_events(const EventQuery& query, EventPage& page) {
   SG_ASSIGN(const auto version, look_());
-  std::vector<duck::Parameter> parameters = {query.range.start_ns, query.range.end_ns};
-  if (!query.request_id_prefix.empty()) parameters.emplace_back(query.request_id_prefix);
+  EventSearch search(query, version);
+  if (!search.predicates.empty()) SG_TRY(functions_added_);
+  functions_.begin(std::move(search.predicates));
+  const bool filters = query.filter.pattern != nullptr;
+  const auto first_window = filters ? kFirstScanRows : query.limit + 1;
   std::uint64_t scanned = 0;
-  auto before =
-      static_cast<std::int64_t>(query.before.value_or(std::numeric_limits<std::int64_t>::max()));
-  auto batch = query.keep ? kFirstScanRows : static_cast<std::int64_t>(query.limit) + 1;
-  for (const auto& source : sources_of(version, parquet_directory_, query)) {
-    before = std::min(before, source.last + 1);
-    for (std::int64_t wider = 1;;) {
-      const auto from = source.from(before, batch * wider);
-      const auto rows = connection_.query(
-          select_from(source.rows, !query.request_id_prefix.empty(), from, before, batch),
-          parameters);
-      if (!rows) return explained(rows.error());
-      for (std::size_t i = 0; i < rows->size(); ++i) {
-        auto event = event_of(*rows, i);
-        const auto position = event.position;
-        if (!query.keep || query.keep(event)) {
-          if (page.events.size() == query.limit) {
-            page.next = page.events.back().position;
-            return {};
-          }
-          page.events.push_back(std::move(event));
-        }
-        before = static_cast<std::int64_t>(position);
-        if (query.keep && ++scanned == EventQuery::kMostScanned) {
-          page.next = position;
+  const auto end = query.before.value_or(std::numeric_limits<std::int64_t>::max());
+  for (const auto& source : sources_of(version, directory_, query, fs_)) {
+    for (const auto& stretch : source.stretches) {
+      auto before = std::min(end, stretch.last + 1);
+      for (auto window = first_window; before > stretch.first;) {
+        if (filters && scanned >= query.most_scanned) {
+          page.next = before;
           return {};
         }
-      }
-      const auto found = static_cast<std::int64_t>(rows->size());
-      if (found < batch) {  // none is left from `from` on
-        if (from == 0) break;
+        const auto positions = source.positions_per_row * window;
+        const bool rest = positions == 0 || before - stretch.first <= positions;
+        const auto from = rest ? stretch.first : before - positions;
+        SG_TRY(read_span(search, source.rows, static_cast<std::int64_t>(from),
+                         static_cast<std::int64_t>(before), page));
+        if (page.events.size() > query.limit) {
+          page.events.pop_back();
+          page.next = page.events.back().position;
+          return {};
+        }
+        if (source.positions_per_row != 0) {
+          scanned += (before - from) / source.positions_per_row;
+        }
         before = from;
+        window = std::min(4 * window, kMostScanRows);
       }
-      // Where the range leaves most of them out, ever more are looked at.
-      wider = 2 * found < batch ? 2 * wider : 1;
-      if (query.keep) batch = std::min(2 * batch, kMostScanRows);
     }
   }
   return {};

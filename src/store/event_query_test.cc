@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <thread>
 
 #include "store/sample_rows.h"
 #include "store/store.h"
@@ -40,6 +43,26 @@ class EventQueryTest : public testing::Test {
       EXPECT_TRUE(!query.before || *page->next < *query.before);
       query.before = page->next;
     }
+  }
+
+  RowFilter filter(const std::string& text) {
+    auto pattern = event::Pattern::parse(text);
+    EXPECT_TRUE(pattern.has_value()) << text;
+    return {std::make_shared<const event::Pattern>(std::move(*pattern)), catalogue_};
+  }
+
+  // As the door saw it. Borrows from the row.
+  event::Event event_of_row(const StoredEvent& row) const {
+    event::Event out;
+    out.type = catalogue_->event_type(row.type);
+    for (const auto level :
+         {Level::kDebug, Level::kInfo, Level::kWarn, Level::kError, Level::kCritical}) {
+      if (level_name(level) == row.level) out.level = level;
+    }
+    for (const auto& field : row.fields) {
+      out.fields.push_back({catalogue_->field(field.name), field.value()});
+    }
+    return out;
   }
 
   // The terminal rows that `wanted` takes, newest first.
@@ -96,12 +119,9 @@ TEST_F(EventQueryTest, ARangeOfEventTimeChoosesRows) {
 }
 
 TEST_F(EventQueryTest, AFilterChoosesRowsWhereverTheyLie) {
-  EventQuery query{.range = kEver, .limit = 50};
-  query.keep = [](const StoredEvent& event) {
-    return std::any_of(event.fields.begin(), event.fields.end(), [](const auto& field) {
-      return field.name == "error_type" && field.text == "provider_server_error";
-    });
-  };
+  const EventQuery query{.range = kEver,
+                         .limit = 50,
+                         .filter = filter(R"({ $.error_type = "provider_server_error" })")};
   const auto want = expected(
       [](const sample::Row& row) { return row.text("error_type") == "provider_server_error"; });
   ASSERT_GT(want.size(), 100u);
@@ -124,11 +144,95 @@ TEST_F(EventQueryTest, TheOldRowsOfALargeFileAreFoundBehindAllTheNewerOnes) {
     return row.time_ns >= range.start_ns && row.time_ns < range.end_ns;
   };
   expect_same(all({.range = range, .limit = 30}), expected(in_range));
-  EventQuery query{.range = kEver, .limit = 7};
-  query.keep = [&](const StoredEvent& event) {
-    return event.time_ns >= range.start_ns && event.time_ns < range.end_ns;
-  };
-  expect_same(all(query), expected(in_range));
+  const auto slow = [](const sample::Row& row) { return row.number("latency_us") > 5'000'000; };
+  EventQuery query{.range = range, .limit = 7, .filter = filter("{ $.latency_us > 5000000 }")};
+  ASSERT_FALSE(expected([&](const auto& row) { return in_range(row) && slow(row); }).empty());
+  expect_same(all(query), expected([&](const auto& row) { return in_range(row) && slow(row); }));
+}
+
+// A filter in the engine and the language itself say the same of every row.
+TEST_F(EventQueryTest, EveryKindOfFilterChoosesWhatTheLanguageDoes) {
+  const auto rows = all({.range = kEver, .limit = 1000});
+  std::size_t chosen = 0;
+  for (const auto* text : {
+           "",
+           "{ $.outcome = \"error\" && $.provider = \"openai\" }",
+           "{ $.outcome != \"ok\" }",
+           "{ $.model = \"gpt*\" }",
+           "{ $.model = %^gpt-4o% }",
+           "{ $.is_streaming IS TRUE }",
+           "{ $.is_streaming IS FALSE }",
+           "{ $.is_streaming = \"true\" }",
+           "{ $.error_type = * }",
+           "{ $.error_type NOT EXISTS }",
+           "{ $.error_type IS NULL }",
+           "{ $.nobody_knows NOT EXISTS }",
+           "{ $.nobody_knows != 1 }",
+           "{ $.nobody_knows = 1 }",
+           "{ $.status_code >= 400 }",
+           "{ $.latency_us > 1000000.5 }",
+           "{ $.latency_us = 1* }",
+           "{ $.status_code != 200 }",
+           "{ $.event_type = \"*_error\" }",
+           "{ $.event_type != \"gateway_request\" }",
+           "{ $.level = \"error\" || ($.output_tokens > 900 && $.client = \"c*\") }",
+           "{ $.level = \"err*\" }",
+           "{ $.client = \"it's; --\" }",
+           "{ $.ttft_us NOT EXISTS }",
+       }) {
+    SCOPED_TRACE(text);
+    const auto wanted = filter(text);
+    std::vector<journal::Position> want, got;
+    for (const auto& row : rows) {
+      if (wanted.pattern->matches(*catalogue_, event_of_row(row))) want.push_back(row.position);
+    }
+    for (const auto& row : all({.range = kEver, .limit = 1000, .filter = wanted})) {
+      got.push_back(row.position);
+    }
+    EXPECT_EQ(got, want);
+    chosen += !want.empty() && want.size() != rows.size();
+  }
+  EXPECT_GE(chosen, 10u);
+}
+
+TEST_F(EventQueryTest, AFilterThatFindsNothingEndsACallAndSaysWhereToGoOn) {
+  EventQuery query{.range = kEver, .limit = 10, .filter = filter("{ $.status_code = 999 }")};
+  query.most_scanned = 1000;
+  auto page = store_->queries().events(query);
+  ASSERT_TRUE(page.has_value());
+  EXPECT_TRUE(page->events.empty());
+  ASSERT_TRUE(page->next.has_value());
+  EXPECT_TRUE(all(query).empty());
+}
+
+// What a console line shows of an id is looked up in an index, once housekeeping has made it.
+TEST_F(EventQueryTest, IndexesOfIdsAreMadeAndFindWhatAWholeReadingDoes) {
+  const auto rows = expected([](const auto&) { return true; });
+  ASSERT_TRUE(store_->seal_now().has_value());  // housekeeping waits while a tail is half full
+  const auto ids = [&] { return folder_.list("store/ids").size(); };
+  for (int i = 0; i < 6000 && ids() < store_->health().files; ++i) {
+    clock_.advance(61 * kSecond);
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));
+  }
+  ASSERT_GE(ids(), 1u);
+  for (std::size_t i = 0; i < rows.size(); i += 331) {
+    const auto id = rows[i]->text("request_id");
+    for (const std::size_t length : {5u, 8u, 13u, 36u}) {
+      const auto found =
+          all({.range = kEver, .limit = 10, .request_id_prefix = id.substr(0, length)});
+      const bool there = std::any_of(found.begin(), found.end(), [&](const StoredEvent& event) {
+        return event.position == rows[i]->position;
+      });
+      ASSERT_TRUE(there) << id << " by " << length;
+    }
+  }
+  EXPECT_TRUE(all({.range = kEver, .limit = 10, .request_id_prefix = "00000000-"}).empty());
+  // Damaged or gone: the files are read.
+  for (const auto& name : folder_.list("store/ids")) {
+    std::filesystem::resize_file(folder_.path() + "/store/ids/" + name, 60);
+  }
+  const auto id = rows.back()->text("request_id");
+  EXPECT_EQ(all({.range = kEver, .limit = 10, .request_id_prefix = id}).size(), 1u);
 }
 
 TEST_F(EventQueryTest, ARequestIsFoundByThePrefixOfItsId) {

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file_system.h"
@@ -45,6 +46,9 @@ class TableWriter {
   // The rows of a `select` of two integers.
   virtual Result<std::vector<std::pair<std::int64_t, std::int64_t>>> pairs(
       const std::string& select) = 0;
+  // Each row of a `select` of an integer and a text, however many there are.
+  virtual Status texts(const std::string& select,
+                       const std::function<void(std::int64_t, std::string_view)>& row) = 0;
 };
 
 // A sealed file as queries hold it. The file stays in its place as long as anybody holds this.

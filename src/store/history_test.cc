@@ -29,6 +29,10 @@ class TextTables final : public TableWriter {
   Result<std::vector<std::pair<std::int64_t, std::int64_t>>> pairs(const std::string&) override {
     return std::vector<std::pair<std::int64_t, std::int64_t>>();
   }
+  Status texts(const std::string&,
+               const std::function<void(std::int64_t, std::string_view)>&) override {
+    return {};
+  }
   // One request a position, at as many seconds; of a file's rows or of what is about to be one.
   Result<RollupTable> roll_up(const std::string& select) override {
     auto text = "PAR1 " + select + " PAR1";

@@ -77,6 +77,7 @@ Status LocalStore::start(FileSystem& fs) {
   limits.seal_rows = options_.seal_rows;
   limits.file_rows = kMergedSeals * options_.seal_rows;
   upkeep_ = std::make_unique<Upkeep>(options_.retention, limits, *history_, *writer_);
+  id_indexes_ = std::make_unique<IdIndexes>(options_.directory, fs, *history_, *writer_);
   rebuild_ = std::make_unique<Rebuild>(Rebuild::Parts{*database_, *history_, options_.gateway,
                                                       options_.seal_rows, options_.read_journal});
   for (const auto& column : history_->manifest().columns) {
@@ -528,6 +529,7 @@ bool LocalStore::tend(Lock& lock) {
   auto more = rebuild_->next(schema, first_tail);
   if (more && !*more) more = upkeep_->expire(schema, accept_ns);
   if (more && !*more && idle) more = upkeep_->compact(schema, accept_ns);
+  if (more && !*more && idle) more = id_indexes_->make_next();
   // What gave way is done again with the next round.
   if (!more && more.error().code != Code::kTimeout) {
     log_.warn("store", "housekeeping failed: " + more.error().message);

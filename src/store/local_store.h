@@ -11,6 +11,7 @@
 
 #include "event/event.h"
 #include "store/history.h"
+#include "store/id_indexes.h"
 #include "store/parquet.h"
 #include "store/queries.h"
 #include "store/rebuild.h"
@@ -91,6 +92,7 @@ class LocalStore final : public Store {
   std::unique_ptr<History> history_;                             // after start(): whoever took it
   std::unique_ptr<Upkeep> upkeep_;                               // likewise
   std::unique_ptr<Rebuild> rebuild_;                             // likewise
+  std::unique_ptr<IdIndexes> id_indexes_;                        // likewise
   mutable std::unique_ptr<duck::Connection> totals_connection_;  // runner
   std::unique_ptr<LocalQueries> queries_;
 

@@ -47,4 +47,12 @@ Result<std::vector<std::pair<std::int64_t, std::int64_t>>> ParquetWriter::pairs(
   return out;
 }
 
+Status ParquetWriter::texts(const std::string& select,
+                            const std::function<void(std::int64_t, std::string_view)>& row) {
+  return connection_.each(select, {}, [&](const duck::Rows& rows) -> Status {
+    for (std::size_t i = 0; i < rows.size(); ++i) row(rows.integer(i, 0), rows.at(i, 1).text);
+    return {};
+  });
+}
+
 }  // namespace sightglass::store

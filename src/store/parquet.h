@@ -18,6 +18,8 @@ class ParquetWriter final : public TableWriter {
   Result<std::vector<std::string>> columns(const std::vector<std::string>& paths) override;
   Result<std::vector<std::pair<std::int64_t, std::int64_t>>> pairs(
       const std::string& select) override;
+  Status texts(const std::string& select,
+               const std::function<void(std::int64_t, std::string_view)>& row) override;
 
   // Ends what runs now with kTimeout. Any thread.
   void interrupt() { connection_.interrupt(); }

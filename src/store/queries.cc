@@ -61,7 +61,8 @@ std::string select_version(const Version& version, const std::string& parquet_di
 LocalQueries::LocalQueries(const Options& options, const std::string& folder, FileSystem& fs,
                            duck::Connection connection, const Clock& clock, Telemetry& telemetry,
                            Look look, Suspect suspect)
-    : parquet_directory_(folder + "/parquet"),
+    : directory_(folder),
+      parquet_directory_(folder + "/parquet"),
       rollup_directory_(folder + "/rollup"),
       fs_(fs),
       connection_(std::move(connection)),

@@ -93,6 +93,9 @@ class LocalQueries final : public Queries, public TypedQueries {
                       Reach reach, Gathered& out);
   Status read_answer(const TypedPlan& plan, Answer& out);
   Status read_events(const EventQuery& query, EventPage& page);
+  struct EventSearch;  // store/event_query.cc
+  Status read_span(const EventSearch& search, const std::string& source, std::int64_t from,
+                   std::int64_t before, EventPage& page);
   Result<Aggregate> aggregate_rows(const Version& version, Range range, const Filter& filter,
                                    Names* names);
   // As rollups(), and as aggregate() where rows have expired, on the query thread.
@@ -103,7 +106,7 @@ class LocalQueries final : public Queries, public TypedQueries {
   // What the caller is told when a statement over the history failed.
   std::unexpected<Error> explained(const Error& error) const;
 
-  const std::string parquet_directory_, rollup_directory_;
+  const std::string directory_, parquet_directory_, rollup_directory_;
   FileSystem& fs_;
   duck::Functions functions_{TypedQuery::kSketchBytes};  // outlives the connection
   duck::Connection connection_;

@@ -64,6 +64,12 @@ std::string scan_files_by_name(std::span<const std::string> paths) {
   return read_parquet(paths, ", union_by_name = true");
 }
 
+std::string select_ids(std::span<const std::string> paths) {
+  return "SELECT pos::BIGINT, request_id FROM (SELECT NULL::VARCHAR AS request_id WHERE false "
+         "UNION ALL BY NAME SELECT * FROM " +
+         scan_files_by_name(paths) + ") WHERE request_id IS NOT NULL";
+}
+
 std::string select_tail(const Schema& schema, const Tail& tail) {
   std::string sql;
   const auto used = tail.used_columns();

@@ -30,6 +30,9 @@ std::string scan_files(std::span<const std::string> paths);
 // The same with every column that any of the files has; null where one has it not.
 std::string scan_files_by_name(std::span<const std::string> paths);
 
+// Position and id of the rows that have one, in no order.
+std::string select_ids(std::span<const std::string> paths);
+
 // How many rows of the files have one of the texts in this column. One column at a time: packs have
 // hundreds, and the engine's memory is small.
 std::string count_rows_with(const Column& column, std::span<const std::string> paths,

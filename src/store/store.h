@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "base/telemetry.h"
+#include "event/catalogue.h"
+#include "event/pattern.h"
 #include "event/value.h"
 #include "journal/fold.h"
 #include "store/retention.h"
@@ -86,23 +88,31 @@ struct StoredEvent {
   std::vector<Field> fields;  // those with a value, in the table's order
 };
 
+// Which rows are wanted: what a filter pattern says of the events that they were. No condition
+// holds of a field that the catalogue does not know.
+struct RowFilter {
+  std::shared_ptr<const event::Pattern> pattern;  // over fields, not over lines; null: every row
+  std::shared_ptr<const event::Catalogue> catalogue;  // with a pattern never null
+};
+
 struct EventQuery {
   Range range = {};
   std::optional<journal::Position> before = std::nullopt;  // only rows with smaller positions
   std::uint32_t limit = 100;                               // 1 to kMostEvents
   std::string request_id_prefix = {};                      // empty: any
-  // Null: every row. Called on the query thread.
-  std::function<bool(const StoredEvent&)> keep = nullptr;
+  RowFilter filter = {};
+  // About so many rows may a filter look at in one call: a quarter of a second's work.
+  std::uint64_t most_scanned = 4'000'000;
 
   static constexpr std::uint32_t kMostEvents = 1'000;
-  static constexpr std::uint64_t kMostScanned = 200'000;  // rows that `keep` sees in one call
 };
 
 // Newest first, by journal position: a row never moves between two pages.
 struct EventPage {
   std::vector<StoredEvent> events;
   // Where the next page begins: EventQuery::before. Empty: there is none. A page may hold fewer
-  // events than asked for, even none, and yet have a next one: kMostScanned was reached.
+  // events than asked for, even none, and yet have a next one: EventQuery::most_scanned was
+  // reached.
   std::optional<journal::Position> next;
 };
 

@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <charconv>
 
-#include "event/pattern_node.h"
+#include "store/pattern_sql.h"
 #include "store/sql.h"
 
 namespace sightglass::store {
 namespace {
 
 using Kind = Accumulator::Kind;
-using event::Comparison;
-using event::PatternCondition;
-using event::PatternNode;
 
 std::string text_of(std::int64_t number) { return std::to_string(number) + "::BIGINT"; }
 
@@ -77,7 +74,10 @@ class StatementWriter {
     return sql;
   }
 
-  std::string pattern(std::size_t place) { return node(plan_.patterns()[place]->root()); }
+  std::string pattern(std::size_t place) {
+    PatternSql sql(plan_.catalogue(), version_.columns, out_.predicates);
+    return sql.condition(plan_.patterns()[place]->root());
+  }
 
   // One or two columns.
   std::string columns_of(const Accumulator& accumulator) {
@@ -139,128 +139,6 @@ class StatementWriter {
       sql += "SELECT * FROM (" + part + ") WHERE " + within(range);
     }
     return sql;
-  }
-
-  std::string node(const PatternNode& node_) {
-    switch (node_.type) {
-      case PatternNode::Type::kEverything:
-        return "true";
-      case PatternNode::Type::kCondition:
-        return condition(node_.condition);
-      case PatternNode::Type::kAnd:
-      case PatternNode::Type::kOr:
-        break;
-    }
-    std::string sql;
-    for (const auto& child : node_.children) {
-      if (!sql.empty()) sql += node_.type == PatternNode::Type::kAnd ? " AND " : " OR ";
-      sql += node(child);
-    }
-    return "(" + sql + ")";
-  }
-
-  // In SQL where it says the same as the filter language, so that the engine can pass over what
-  // cannot match; else by asking the language itself. NULL counts as false: nothing is negated.
-  std::string condition(const PatternCondition& asked) {
-    const auto path = asked.selector.path();
-    const auto field = field_of(path);
-    const auto& column = names_[field];
-    if (path == "event_type" || path == "level") {
-      if (const auto* const text = plain_text(asked); text != nullptr && knows(path, *text)) {
-        return compared(asked, column, duck::quoted_text(*text));
-      }
-      return ask(field, of_built_in(asked, path));
-    }
-    const auto& literal = asked.literal;
-    const auto type = types_[field];
-    switch (asked.comparison) {
-      case Comparison::kNotExists:
-        return column + " IS NULL";
-      case Comparison::kIsNull:
-        return "false";  // a null is not stored
-      case Comparison::kIsTrue:
-      case Comparison::kIsFalse:
-        if (type != duck::Type::kBoolean) return "false";
-        return asked.comparison == Comparison::kIsTrue ? column : "NOT " + column;
-      default:
-        break;
-    }
-    if (asked.comparison == Comparison::kEqual && literal.is_any()) return column + " IS NOT NULL";
-    if (type == duck::Type::kBigint && literal.is_number && literal.number.is_int) {
-      return compared(asked, column, text_of(literal.number.as_int));
-    }
-    if (type == duck::Type::kText) {
-      if (const auto* const text = plain_text(asked)) {
-        return compared(asked, column, duck::quoted_text(*text));
-      }
-    }
-    return ask(field, [asked](const event::Value& value) {
-      return value.is_null() ? holds_when_missing(asked) : holds(asked, value);
-    });
-  }
-
-  static std::string compared(const PatternCondition& asked, const std::string& column,
-                              const std::string& literal) {
-    switch (asked.comparison) {
-      case Comparison::kNotEqual:
-        return column + " IS DISTINCT FROM " + literal;
-      case Comparison::kLess:
-        return column + " < " + literal;
-      case Comparison::kLessEqual:
-        return column + " <= " + literal;
-      case Comparison::kGreater:
-        return column + " > " + literal;
-      case Comparison::kGreaterEqual:
-        return column + " >= " + literal;
-      default:
-        return column + " = " + literal;
-    }
-  }
-
-  // The text that the value must be, byte for byte; null when more than that is asked.
-  static const std::string* plain_text(const PatternCondition& asked) {
-    const auto& literal = asked.literal;
-    const bool equality =
-        asked.comparison == Comparison::kEqual || asked.comparison == Comparison::kNotEqual;
-    if (!equality || literal.regex != nullptr || literal.pieces.size() != 1) return nullptr;
-    if (literal.is_number && !literal.quoted) return nullptr;
-    const auto& text = literal.pieces[0];
-    return text.find('\0') == std::string::npos ? &text : nullptr;
-  }
-
-  // A type of an event that the catalogue does not know reads as "_other".
-  bool knows(std::string_view path, const std::string& text) const {
-    return path == "level" || plan_.catalogue().event_type(text) != event::kOtherEvent;
-  }
-
-  duck::Functions::Predicate of_built_in(const PatternCondition& asked, std::string_view path) {
-    if (path == "level") {
-      return [asked](const event::Value& value) { return holds(asked, value); };
-    }
-    return [asked, catalogue = &plan_.catalogue()](const event::Value& value) {
-      const auto& type = catalogue->event_types()[catalogue->event_type(value.as_text())];
-      return holds(asked, event::Value::text(type.name));
-    };
-  }
-
-  std::string ask(std::size_t field, duck::Functions::Predicate predicate) {
-    const auto number = static_cast<std::int64_t>(out_.predicates.size());
-    out_.predicates.push_back(std::move(predicate));
-    std::string name(duck::sql_name(types_[field]));
-    for (auto& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    return "sg_holds_" + name + "(" + text_of(number) + ", " + names_[field] + ")";
-  }
-
-  // Every field of a pattern is one of the plan's, by its own name.
-  std::size_t field_of(std::string_view path) const {
-    const auto id = plan_.catalogue().field(path);
-    const auto& fields = plan_.fields();
-    const bool built_in = path == "event_type" || path == "level";
-    const std::string_view name =
-        built_in || id == event::kNoField ? path : plan_.catalogue().fields()[id].name;
-    const auto at = std::find_if(fields.begin(), fields.end(),
-                                 [&](const auto& field) { return field.column == name; });
-    return static_cast<std::size_t>(at - fields.begin());
   }
 
   const TypedPlan& plan_;
