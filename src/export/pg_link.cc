@@ -281,8 +281,8 @@ PgLink::Outcome<void> PgLink::take(PGresult* result, Answer& into) const {
   }
   const char* const field = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   if (field == nullptr) return std::unexpected(lost());
-  const auto code = sqlstate_in(":  " + std::string(field));
-  return std::unexpected(PgFailure{reason_of_sqlstate(code), code});
+  if (!is_sqlstate(field)) return std::unexpected(PgFailure{Reason::kNonsense, {}});
+  return std::unexpected(PgFailure{reason_of_sqlstate(field), field});
 }
 
 }  // namespace sightglass::exporting

@@ -40,9 +40,10 @@ class PostgresTest : public ::testing::Test {
     to_->use(testing::gateway_catalogue());
   }
   // Records whose positions are [first, last]; each adds its position to the input tokens.
-  void add(journal::Position first, journal::Position last, Nanos accept_ns = kAt) {
+  void add(journal::Position first, journal::Position last, Nanos accept_ns = kAt,
+           Nanos time_ns = kAt) {
     for (auto position = first; position <= last; ++position) {
-      TestEvent event("chat_completion_success", kAt);
+      TestEvent event("chat_completion_success", time_ns);
       event.with("provider", "openai").with("client", "app").with("outcome", "ok");
       event.with("input_tokens", static_cast<std::int64_t>(position));
       to_->append(batches_.encode(event), position, accept_ns);
@@ -101,6 +102,17 @@ TEST_F(PostgresTest, WhatIsSentAgainCountsOnceHoweverItIsCut) {
     EXPECT_EQ(send().kind, Kind::kTaken);
   }
   EXPECT_EQ(totals(), "20 210 1");
+}
+
+TEST_F(PostgresTest, WhatComesLateIsAddedToItsHour) {
+  constexpr Nanos kHour = 3'600 * kSecond;
+  add(1, 2, kAt, kAt);
+  EXPECT_EQ(send().kind, Kind::kTaken);
+  add(3, 4, kAt + kHour, kAt + kHour);
+  add(5, 6, kAt + kHour, kAt);
+  EXPECT_EQ(send().kind, Kind::kTaken);
+  EXPECT_EQ(totals(), "6 21 2");
+  EXPECT_EQ(server_->value("select input_tokens from sightglass.hourly_usage order by hour"), "14");
 }
 
 TEST_F(PostgresTest, PartsOfABatchComeOneAfterTheOther) {

@@ -67,13 +67,13 @@ constexpr Words kWords[] = {
      "its tables are not of this version; run this version's deploy/postgres/schema.sql"},
 };
 
-bool is_code(std::string_view text) {
+}  // namespace
+
+bool is_sqlstate(std::string_view text) {
   return text.size() == kCodeSize && std::ranges::all_of(text, [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
          });
 }
-
-}  // namespace
 
 Reason reason_of_sqlstate(std::string_view code) {
   for (const auto& meaning : kMeanings) {
@@ -84,14 +84,11 @@ Reason reason_of_sqlstate(std::string_view code) {
 
 std::string sqlstate_in(std::string_view message) {
   constexpr std::string_view kBefore = ":  ";
-  for (auto at = message.rfind(kBefore); at != std::string_view::npos && at > 0;
-       at = message.rfind(kBefore, at - 1)) {
-    const auto rest = message.substr(at + kBefore.size());
-    const auto code = rest.substr(0, kCodeSize);
-    const bool ends = rest.size() == kCodeSize || (rest.size() > kCodeSize && rest[5] == '\n');
-    if (ends && is_code(code)) return std::string(code);
-  }
-  return {};
+  const auto at = message.rfind(kBefore);
+  if (at == std::string_view::npos) return {};
+  auto code = message.substr(at + kBefore.size());
+  if (code.ends_with('\n')) code.remove_suffix(1);
+  return is_sqlstate(code) ? std::string(code) : std::string();
 }
 
 std::string_view postgres_sentence(Reason reason) {

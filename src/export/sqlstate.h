@@ -13,8 +13,11 @@ namespace sightglass::exporting {
 // rights is mended by somebody there, the rest by waiting.
 Reason reason_of_sqlstate(std::string_view code);
 
-// The code in a message of libpq that was made with PQERRORS_SQLSTATE: "…: FATAL:  28P01". Empty
-// where there is none. Five capital letters and digits, so that it may be shown.
+// Five capital letters and digits: it may be shown.
+bool is_sqlstate(std::string_view text);
+
+// The code at the end of a message of libpq that was made with PQERRORS_SQLSTATE, as in
+// "FATAL:  28P01". Empty where there is none.
 std::string sqlstate_in(std::string_view message);
 
 // As reason_sentence(), in the words of PostgreSQL.

@@ -48,7 +48,7 @@ TEST(SqlState, EveryReasonHasASentenceOfItsOwnWithANextStep) {
   for (std::size_t i = 0; i < kReasons; ++i) {
     const auto sentence = postgres_sentence(static_cast<Reason>(i));
     EXPECT_TRUE(sentences.insert(sentence).second) << sentence;
-    for (const auto* word : {"token", "organisation", "bucket", "measurement", "version;"}) {
+    for (const auto* word : {"token", "organisation", "bucket", "measurement", "and version"}) {
       EXPECT_EQ(sentence.find(word), std::string_view::npos) << sentence;
     }
   }
