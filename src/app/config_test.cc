@@ -357,8 +357,11 @@ TEST(Config, PostgresIsNamedAsTheOthersAre) {
   const auto answer = config_json(*config);
   EXPECT_EQ(answer.find("hush"), std::string::npos) << answer;
   EXPECT_NE(answer.find(R"("Type":"postgres","Addr":"db.example:5433")"), std::string::npos);
-  EXPECT_NE(fault("storage: {runtime: {type: postgres, sslmode: require}}\n").find("sslmode must"),
-            std::string::npos);
+  for (const auto* wrong : {"sslmode: require", "timeout: 0s", "timeout: 2h", "addr: db"}) {
+    const auto key = std::string(wrong).substr(0, std::string_view(wrong).find(':'));
+    const auto said = fault("storage: {runtime: {type: postgres, " + std::string(wrong) + "}}\n");
+    EXPECT_NE(said.find(key + " must be"), std::string::npos) << said;
+  }
 }
 
 TEST(Config, AnAddressIsAHostAndAPortOrAFolder) {

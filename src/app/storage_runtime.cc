@@ -74,6 +74,7 @@ void bind_redis(Binder& b, RedisConfig& redis) {
 
 constexpr std::array<std::string_view, 3> kSslModes = {"disable", "verify-ca", "verify-full"};
 constexpr std::uint16_t kPostgresPort = 5432;
+constexpr Nanos kLongestTimeout = 3'600 * kSecond;
 
 void bind_postgres(Binder& b, PostgresConfig& postgres) {
   b.text("addr", postgres.addr, "where it is: HOST:PORT, or the folder of a Unix socket");
@@ -96,6 +97,9 @@ void bind_postgres(Binder& b, PostgresConfig& postgres) {
   }
   if (postgres.database.empty()) b.refuse("database must not be empty");
   if (postgres.username.empty()) b.refuse("username must not be empty");
+  if (postgres.timeout_ns < kMillisecond || postgres.timeout_ns > kLongestTimeout) {
+    b.refuse("timeout must be from 1ms to 1h");
+  }
   if (std::ranges::find(kSslModes, postgres.sslmode) == kSslModes.end()) {
     b.refuse(
         "sslmode must be disable, verify-ca or verify-full; there is none that encrypts "
