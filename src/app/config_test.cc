@@ -343,6 +343,43 @@ TEST(Config, StorageSecretsAreMaskedAndAddressesHoldNone) {
   EXPECT_EQ(refused.find("hush"), std::string::npos) << refused;
 }
 
+TEST(Config, PostgresIsNamedAsTheOthersAre) {
+  const auto config = parse_config(
+      "storage:\n  runtime:\n    type: \"postgres\"\n    addr: \"db.example:5433\"\n    password: "
+      "\"${PG_PASSWORD}\"\n    sslmode: verify-ca\n",
+      "f", environment({{"PG_PASSWORD", "hush-4"}}));
+  ASSERT_TRUE(config) << config.error().message;
+  const auto& postgres = *config->storage.postgres;
+  EXPECT_EQ(postgres.addr, "db.example:5433");
+  EXPECT_EQ(postgres.database, "sightglass");
+  EXPECT_EQ(postgres.password, "hush-4");
+  EXPECT_TRUE(check_built(config->storage, "f"));
+  const auto answer = config_json(*config);
+  EXPECT_EQ(answer.find("hush"), std::string::npos) << answer;
+  EXPECT_NE(answer.find(R"("Type":"postgres","Addr":"db.example:5433")"), std::string::npos);
+  for (const auto* wrong : {"sslmode: require", "timeout: 0s", "timeout: 2h", "addr: db"}) {
+    const auto key = std::string(wrong).substr(0, std::string_view(wrong).find(':'));
+    const auto said = fault("storage: {runtime: {type: postgres, " + std::string(wrong) + "}}\n");
+    EXPECT_NE(said.find(key + " must be"), std::string::npos) << said;
+  }
+}
+
+TEST(Config, AnAddressIsAHostAndAPortOrAFolder) {
+  const auto split = [](const char* addr) -> std::string {
+    const auto where = split_address(addr, 5432);
+    return where ? where->host + " " + std::to_string(where->port) : "none";
+  };
+  EXPECT_EQ(split("db:5433"), "db 5433");
+  EXPECT_EQ(split("10.0.0.1:1"), "10.0.0.1 1");
+  EXPECT_EQ(split("[::1]:5432"), "::1 5432");
+  EXPECT_EQ(split("/var/run/postgresql"), "/var/run/postgresql 5432");
+  EXPECT_EQ(split("/var/run/postgresql:5433"), "/var/run/postgresql 5433");
+  for (const auto* wrong : {"", "db", "db:", ":5432", "db:0", "db:65536", "db:x", "::1:5432",
+                            "a,b:5432", "http://db:5432", "a b:1"}) {
+    EXPECT_EQ(split(wrong), "none") << wrong;
+  }
+}
+
 TEST(Config, AnEngineThatIsNotBuiltIsRefused) {
   const auto config =
       parse_config("storage: {runtime: {type: clickhouse}}\n", "f", environment({}));

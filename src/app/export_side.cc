@@ -1,11 +1,17 @@
 #include "app/export_side.h"
 
 #include <cmath>
+#include <utility>
+
+#include "export/influx_destination.h"
+#include "export/postgres.h"
+#include "export/sqlstate.h"
 
 namespace sightglass::app {
 namespace {
 
 constexpr Nanos kCloseWithin = 3 * kSecond;
+constexpr std::size_t kPostgresBatchBytes = 32u << 20;  // in memory; the number is what counts
 
 exporting::InfluxOptions influx_options(const InfluxConfig& config) {
   exporting::InfluxOptions options;
@@ -23,12 +29,23 @@ exporting::InfluxOptions influx_options(const InfluxConfig& config) {
   return options;
 }
 
-exporting::OutboxOptions outbox_options(const ExportSide::Parts& parts,
-                                        const InfluxConfig& config) {
+exporting::PgOptions postgres_options(const PostgresConfig& config) {
+  exporting::PgOptions options;
+  if (const auto where = split_address(config.addr, options.port)) {
+    options.host = where->host;
+    options.port = where->port;
+  }
+  options.database = config.database;
+  options.username = config.username;
+  options.password = config.password;
+  options.sslmode = config.sslmode;
+  options.ca_file = config.ca_file;
+  options.timeout_ns = config.timeout_ns;
+  return options;
+}
+
+exporting::OutboxOptions outbox_options(const InfluxConfig& config) {
   exporting::OutboxOptions options;
-  options.directory = parts.data_folder + "/export";
-  options.measurement = config.measurement;
-  options.gateway = parts.config.gateway.empty() ? parts.gateway : parts.config.gateway;
   options.batch_points = static_cast<std::size_t>(config.batch_points);
   options.batch_bytes = config.batch_bytes;
   options.batch_age_ns = config.batch_age_ns;
@@ -36,44 +53,41 @@ exporting::OutboxOptions outbox_options(const ExportSide::Parts& parts,
   return options;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<ExportSide>> ExportSide::open(const Parts& parts) {
-  if (!parts.config.storage.influx) return nullptr;
-  const auto& influx = *parts.config.storage.influx;
-  std::unique_ptr<ExportSide> side(new ExportSide);
-  auto sink = exporting::make_influx(influx_options(influx), parts.clock);
-  if (!sink) return fail("storage.runtime influxdb", std::move(sink).error());
-  SG_ASSIGN(auto outbox, exporting::Outbox::open(outbox_options(parts, influx), std::move(*sink),
-                                                 parts.journal, parts.fs, parts.clock,
-                                                 side->random_, parts.telemetry, parts.log));
-  const auto* carried = outbox.get();
-  const Labels engine = {{"engine", "influxdb"}};
-  parts.telemetry.gauge_function(
-      "sightglass_export_lag_records", "Records of the journal that an engine does not have yet.",
-      Telemetry::Kind::kGauge, [carried] { return static_cast<double>(carried->lag().records); },
-      engine);
-  parts.telemetry.gauge_function(
-      "sightglass_export_lag_seconds", "Age of what an engine has last, while it lags.",
-      Telemetry::Kind::kGauge, [carried] { return carried->lag().seconds; }, engine);
-  SG_ASSIGN(side->influx_, exporting::Carrier::make(
-                               {parts.journal_options, parts.data_folder + "/snapshots",
-                                parts.journal, parts.fs, parts.clock, parts.telemetry, parts.log},
-                               std::move(outbox), influx.max_lag_bytes));
-  return side;
+exporting::OutboxOptions outbox_options(const PostgresConfig& config) {
+  exporting::OutboxOptions options;
+  options.engine = "postgres";
+  options.sentence = exporting::postgres_sentence;
+  options.batch_points = static_cast<std::size_t>(config.batch_requests);
+  options.batch_bytes = kPostgresBatchBytes;
+  options.batch_age_ns = config.batch_age_ns;
+  options.max_lag_bytes = config.max_lag_bytes;
+  return options;
 }
 
-Status ExportSide::stop() { return influx_->stop(kCloseWithin); }
+std::string gateway_name(const ExportSide::Parts& parts) {
+  return parts.config.gateway.empty() ? parts.gateway : parts.config.gateway;
+}
 
-admin::HealthCheck ExportSide::health() const {
-  const auto health = influx_->outbox().health();
-  const auto lag = influx_->outbox().lag();
+void show_lag(Telemetry& telemetry, const std::string& engine, const exporting::Outbox& outbox) {
+  const Labels labels = {{"engine", engine}};
+  telemetry.gauge_function(
+      "sightglass_export_lag_records", "Records of the journal that an engine does not have yet.",
+      Telemetry::Kind::kGauge, [&outbox] { return static_cast<double>(outbox.lag().records); },
+      labels);
+  telemetry.gauge_function(
+      "sightglass_export_lag_seconds", "Age of what an engine has last, while it lags.",
+      Telemetry::Kind::kGauge, [&outbox] { return outbox.lag().seconds; }, labels);
+}
+
+admin::HealthCheck health_of(const std::string& engine, const exporting::Outbox& outbox) {
+  const auto health = outbox.health();
+  const auto lag = outbox.lag();
   admin::HealthCheck check;
-  check.name = "export.influxdb";
+  check.name = "export." + engine;
   check.vital = false;
   check.ok = health.ok;
   if (!check.ok) {
-    check.problem = std::string(exporting::reason_sentence(health.reason));
+    check.problem = std::string(health.sentence);
     check.words = {{"reason", std::string(exporting::reason_name(health.reason))}};
   }
   check.numbers = {{"sent_points", static_cast<std::int64_t>(health.sent)},
@@ -83,6 +97,70 @@ admin::HealthCheck ExportSide::health() const {
                    {"lag_seconds", std::llround(lag.seconds)},
                    {"failing_seconds", health.failing_ns / kSecond}};
   return check;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<exporting::Destination>> ExportSide::influx(const Parts& parts) {
+  const auto& config = *parts.config.storage.influx;
+  SG_ASSIGN(auto sink, exporting::make_influx(influx_options(config), parts.clock));
+  return exporting::make_influx_destination(config.measurement, gateway_name(parts),
+                                            std::move(sink));
+}
+
+Result<std::unique_ptr<exporting::Destination>> ExportSide::postgres(const Parts& parts) {
+  return exporting::make_postgres(postgres_options(*parts.config.storage.postgres),
+                                  gateway_name(parts), parts.gateway, parts.clock);
+}
+
+Status ExportSide::add(const Parts& parts, exporting::OutboxOptions options,
+                       Result<std::unique_ptr<exporting::Destination>> to) {
+  const auto engine = options.engine;
+  if (!to) return fail("storage.runtime " + engine, std::move(to).error());
+  options.directory = parts.data_folder + "/export";
+  const auto max_lag_bytes = options.max_lag_bytes;
+  auto random = std::make_unique<SystemRandom>();
+  SG_ASSIGN(auto outbox,
+            exporting::Outbox::open(std::move(options), std::move(*to), parts.journal, parts.fs,
+                                    parts.clock, *random, parts.telemetry, parts.log));
+  show_lag(parts.telemetry, engine, *outbox);
+  SG_ASSIGN(auto carrier, exporting::Carrier::make(
+                              {parts.journal_options, parts.data_folder + "/snapshots",
+                               parts.journal, parts.fs, parts.clock, parts.telemetry, parts.log},
+                              std::move(outbox), max_lag_bytes));
+  lanes_.push_back({engine, std::move(random), std::move(carrier)});
+  return {};
+}
+
+Result<std::unique_ptr<ExportSide>> ExportSide::open(const Parts& parts) {
+  const auto& storage = parts.config.storage;
+  if (!storage.influx && !storage.postgres) return nullptr;
+  std::unique_ptr<ExportSide> side(new ExportSide);
+  if (storage.influx) {
+    SG_TRY(side->add(parts, outbox_options(*storage.influx), influx(parts)));
+  }
+  if (storage.postgres) {
+    SG_TRY(side->add(parts, outbox_options(*storage.postgres), postgres(parts)));
+  }
+  return side;
+}
+
+void ExportSide::start() {
+  for (const auto& lane : lanes_) lane.carrier->start();
+}
+
+Status ExportSide::stop() {
+  Status stopped;
+  for (const auto& lane : lanes_) {
+    if (auto one = lane.carrier->stop(kCloseWithin); !one) stopped = std::move(one);
+  }
+  return stopped;
+}
+
+std::vector<admin::HealthCheck> ExportSide::health() const {
+  std::vector<admin::HealthCheck> checks;
+  for (const auto& lane : lanes_) checks.push_back(health_of(lane.name, lane.carrier->outbox()));
+  return checks;
 }
 
 }  // namespace sightglass::app

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "admin/health.h"
 #include "app/config.h"
@@ -27,14 +28,24 @@ class ExportSide {
   };
   // Null where the configuration names none. Errors: of an address or a file of authorities.
   static Result<std::unique_ptr<ExportSide>> open(const Parts& parts);
-  void start() { influx_->start(); }
+  void start();
   Status stop();  // sends for a short time what is left; the rest waits for the next start
-  admin::HealthCheck health() const;
+  std::vector<admin::HealthCheck> health() const;  // one for each engine
 
  private:
   ExportSide() = default;
-  SystemRandom random_;
-  std::unique_ptr<exporting::Carrier> influx_;
+  static Result<std::unique_ptr<exporting::Destination>> influx(const Parts& parts);
+  static Result<std::unique_ptr<exporting::Destination>> postgres(const Parts& parts);
+  Status add(const Parts& parts, exporting::OutboxOptions options,
+             Result<std::unique_ptr<exporting::Destination>> to);
+
+  // Each outbox draws from a source of its own, on its own thread.
+  struct Lane {
+    std::string name;
+    std::unique_ptr<SystemRandom> random;
+    std::unique_ptr<exporting::Carrier> carrier;
+  };
+  std::vector<Lane> lanes_;
 };
 
 }  // namespace sightglass::app

@@ -1,5 +1,11 @@
 #include "app/storage_runtime.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "base/text.h"
+
 namespace sightglass::app {
 namespace {
 
@@ -66,6 +72,41 @@ void bind_redis(Binder& b, RedisConfig& redis) {
   }
 }
 
+constexpr std::array<std::string_view, 3> kSslModes = {"disable", "verify-ca", "verify-full"};
+constexpr std::uint16_t kPostgresPort = 5432;
+constexpr Nanos kLongestTimeout = 3'600 * kSecond;
+
+void bind_postgres(Binder& b, PostgresConfig& postgres) {
+  b.text("addr", postgres.addr, "where it is: HOST:PORT, or the folder of a Unix socket");
+  b.text("database", postgres.database, "the database that has the tables");
+  b.text("username", postgres.username, "a member of sightglass_writer");
+  b.text("password", postgres.password, "empty: none is sent; ${ENV} works");
+  b.text("sslmode", postgres.sslmode, "disable, verify-ca or verify-full, as libpq means them");
+  b.text("ca_file", postgres.ca_file, "PEM bundle instead of the system's");
+  b.integer("batch_requests", postgres.batch_requests, 1, 20'000,
+            "a transaction takes so many requests");
+  b.duration("batch_age", postgres.batch_age_ns, "or begins when the oldest is so old");
+  b.duration("timeout", postgres.timeout_ns, "of connecting, and of each statement");
+  b.bytes("max_lag_bytes", postgres.max_lag_bytes,
+          "of journal that waits for it; past it the oldest are given up and counted");
+  refuse_userinfo(b, postgres.addr);
+  if (!split_address(postgres.addr, kPostgresPort)) {
+    b.refuse(
+        "addr must be HOST:PORT such as localhost:5432, or a folder such as "
+        "/var/run/postgresql");
+  }
+  if (postgres.database.empty()) b.refuse("database must not be empty");
+  if (postgres.username.empty()) b.refuse("username must not be empty");
+  if (postgres.timeout_ns < kMillisecond || postgres.timeout_ns > kLongestTimeout) {
+    b.refuse("timeout must be from 1ms to 1h");
+  }
+  if (std::ranges::find(kSslModes, postgres.sslmode) == kSslModes.end()) {
+    b.refuse(
+        "sslmode must be disable, verify-ca or verify-full; there is none that encrypts "
+        "without verifying");
+  }
+}
+
 template <typename T>
 void bind_once(Binder& b, const char* type, std::optional<T>& slot, void (*bind)(Binder&, T&)) {
   if (slot) b.refuse(std::string("storage.runtime names ") + type + " twice; once is enough");
@@ -76,24 +117,43 @@ void bind_once(Binder& b, const char* type, std::optional<T>& slot, void (*bind)
 
 }  // namespace
 
+std::optional<HostAndPort> split_address(const std::string& addr, std::uint16_t default_port) {
+  HostAndPort out{addr, default_port};
+  const auto colon = addr.rfind(':');
+  if (colon != std::string::npos) {
+    const auto port = parse_int(std::string_view(addr).substr(colon + 1));
+    if (!port || *port < 1 || *port > 65'535) return std::nullopt;
+    out = {addr.substr(0, colon), static_cast<std::uint16_t>(*port)};
+  }
+  if (out.host.starts_with('/')) return out;
+  if (out.host.starts_with('[') && out.host.ends_with(']')) {
+    out.host = out.host.substr(1, out.host.size() - 2);
+  } else if (out.host.find(':') != std::string::npos) {
+    return std::nullopt;  // an address of version 6 stands in brackets
+  }
+  const bool plain = out.host.find_first_of("/, \t") == std::string::npos;
+  if (out.host.empty() || !plain || colon == std::string::npos) return std::nullopt;
+  return out;
+}
+
 void bind_storage_runtime(Binder& b, StorageRuntime& runtime) {
   // Lists are compared as a whole; their documentation shows the defaults.
   StorageRuntime fresh;
   auto& into = b.documents() ? fresh : runtime;
-  b.variant("type",
-            {{"influxdb", [&](Binder& x) { bind_once(x, "influxdb", into.influx, bind_influx); }},
-             {"redis", [&](Binder& x) { bind_once(x, "redis", into.redis, bind_redis); }},
-             {"postgres", [&](Binder&) { into.postgres = true; }},
-             {"clickhouse", [&](Binder&) { into.clickhouse = true; }}},
-            "which engine: influxdb, redis");
+  b.variant(
+      "type",
+      {{"influxdb", [&](Binder& x) { bind_once(x, "influxdb", into.influx, bind_influx); }},
+       {"redis", [&](Binder& x) { bind_once(x, "redis", into.redis, bind_redis); }},
+       {"postgres", [&](Binder& x) { bind_once(x, "postgres", into.postgres, bind_postgres); }},
+       {"clickhouse", [&](Binder&) { into.clickhouse = true; }}},
+      "which engine: influxdb, redis, postgres");
 }
 
 Status check_built(const StorageRuntime& runtime, std::string_view file) {
-  const char* type = runtime.postgres ? "postgres" : runtime.clickhouse ? "clickhouse" : nullptr;
-  if (type == nullptr) return {};
+  if (!runtime.clickhouse) return {};
   return fail(Code::kInvalid, std::string(file) +
-                                  ": storage.runtime: this version has no engine '" + type +
-                                  "'; remove it, nothing would be sent there");
+                                  ": storage.runtime: this version has no engine 'clickhouse'; "
+                                  "remove it, nothing would be sent there");
 }
 
 }  // namespace sightglass::app

@@ -38,11 +38,31 @@ struct RedisConfig {
   friend bool operator==(const RedisConfig&, const RedisConfig&) = default;
 };
 
+struct PostgresConfig {
+  std::string addr = "localhost:5432";  // host:port, or the folder of a Unix socket
+  std::string database = "sightglass";
+  std::string username = "sightglass";
+  std::string password;
+  std::string sslmode = "verify-full";  // libpq's; no mode that encrypts without verifying
+  std::string ca_file;                  // empty: the system's
+  std::int64_t batch_requests = 5'000;
+  Nanos batch_age_ns = kSecond;
+  Nanos timeout_ns = 30 * kSecond;           // of connecting, and of each statement
+  std::uint64_t max_lag_bytes = 1ull << 30;  // of journal; past it the oldest are given up
+  friend bool operator==(const PostgresConfig&, const PostgresConfig&) = default;
+};
+// Where an addr that passed the configuration points to.
+struct HostAndPort {
+  std::string host;  // beginning with '/': the folder of a Unix socket
+  std::uint16_t port = 0;
+};
+std::optional<HostAndPort> split_address(const std::string& addr, std::uint16_t default_port);
+
 // At most one engine of each type.
 struct StorageRuntime {
   std::optional<InfluxConfig> influx;
   std::optional<RedisConfig> redis;
-  bool postgres = false;
+  std::optional<PostgresConfig> postgres;
   bool clickhouse = false;
   friend bool operator==(const StorageRuntime&, const StorageRuntime&) = default;
 };

@@ -22,9 +22,10 @@ Nanos by_chance(Nanos span_ns, Random& random) {
 
 }  // namespace
 
-Delivery::Delivery(std::string engine, Backoff backoff, const Clock& clock, Random& random,
-                   Telemetry& telemetry, Log& log)
+Delivery::Delivery(std::string engine, ReasonSentence sentence, Backoff backoff, const Clock& clock,
+                   Random& random, Telemetry& telemetry, Log& log)
     : engine_(std::move(engine)),
+      sentence_(sentence),
       backoff_(backoff),
       clock_(clock),
       random_(random),
@@ -64,10 +65,10 @@ Counter& Delivery::counter(const char* name, const char* help, Labels more) {
 
 Nanos Delivery::wait_ns() const { return std::max<Nanos>(next_ns_ - clock_.monotonic_ns(), 0); }
 
-void Delivery::taken(std::uint64_t points, std::uint64_t bytes, const Verdict& verdict) {
+void Delivery::taken(std::uint64_t points, const Verdict& verdict) {
   const auto lost = std::min(points, verdict.dropped);
   sent_points_.add(points - lost);
-  sent_bytes_.add(bytes);
+  sent_bytes_.add(verdict.bytes);
   sent_batches_.add();
   failures_ = 0;
   next_ns_ = 0;
@@ -89,27 +90,28 @@ void Delivery::failed(std::uint64_t points, const Verdict& verdict) {
   next_ns_ = clock_.monotonic_ns() + wait_ns;
   if (verdict.reason == Reason::kCancelled) return;
   up_.set(0);
-  tell_failure(verdict.reason);
+  tell_failure(verdict);
 }
 
 // Once when it begins or becomes another trouble, and then now and again.
-void Delivery::tell_failure(Reason reason) {
+void Delivery::tell_failure(const Verdict& verdict) {
   const auto now = clock_.monotonic_ns();
   const bool began = !failing_.load();
   if (began) failing_since_ns_.store(now);
-  const bool other = reason_.exchange(reason) != reason;
+  const bool other = reason_.exchange(verdict.reason) != verdict.reason;
   failing_.store(true);
   if (!began && !other && now - told_ns_ < kTellEvery) return;
   told_ns_ = now;
-  log_.warn("export", "storage.runtime " + engine_ + ": " + std::string(reason_sentence(reason)) +
-                          ". What it misses waits in the journal; requests are not slowed");
+  const auto code = verdict.code.empty() ? std::string() : " (" + verdict.code + ")";
+  log_.warn("export", "storage.runtime " + engine_ + ": " + std::string(sentence_(verdict.reason)) +
+                          code + ". What it misses waits in the journal; requests are not slowed");
 }
 
 void Delivery::dropped(std::uint64_t points, Reason reason) {
   dropped_[static_cast<std::size_t>(reason)]->add(points);
   dropped_total_.fetch_add(points, std::memory_order_relaxed);
   log_.error("export", "storage.runtime " + engine_ + ": " + std::to_string(points) +
-                           " points are lost to it: " + std::string(reason_sentence(reason)));
+                           " points are lost to it: " + std::string(sentence_(reason)));
 }
 
 void Delivery::gap(std::uint64_t records, Gap why) {
@@ -132,6 +134,7 @@ Delivery::Health Delivery::health() const {
   Health health;
   health.ok = !failing_.load();
   health.reason = reason_.load();
+  health.sentence = sentence_(health.reason);
   health.failing_ns = health.ok ? 0 : clock_.monotonic_ns() - failing_since_ns_.load();
   health.sent = sent_points_.value();
   health.dropped = dropped_total_.load(std::memory_order_relaxed);

@@ -27,18 +27,19 @@ class Delivery {
   struct Health {
     bool ok = true;
     Reason reason = Reason::kConnect;  // of the last failure; unless ok
+    std::string_view sentence;         // what is wrong and what to do; unless ok
     Nanos failing_ns = 0;              // for how long; unless ok
     std::uint64_t sent = 0, dropped = 0, gap_records = 0;
   };
 
   // `engine` is the label: "influxdb".
-  Delivery(std::string engine, Backoff backoff, const Clock& clock, Random& random,
-           Telemetry& telemetry, Log& log);
+  Delivery(std::string engine, ReasonSentence sentence, Backoff backoff, const Clock& clock,
+           Random& random, Telemetry& telemetry, Log& log);
 
   bool due() const { return clock_.monotonic_ns() >= next_ns_; }
   Nanos wait_ns() const;  // until it is due
 
-  void taken(std::uint64_t points, std::uint64_t bytes, const Verdict& verdict);
+  void taken(std::uint64_t points, const Verdict& verdict);
   void failed(std::uint64_t points, const Verdict& verdict);  // will be tried again
   void dropped(std::uint64_t points, Reason reason);          // given up, not for lag
   // Records of the journal that this engine never gets.
@@ -52,9 +53,10 @@ class Delivery {
 
  private:
   Counter& counter(const char* name, const char* help, Labels more = {});
-  void tell_failure(Reason reason);
+  void tell_failure(const Verdict& verdict);
 
   const std::string engine_;
+  const ReasonSentence sentence_;
   const Backoff backoff_;
   const Clock& clock_;
   Random& random_;

@@ -1,3 +1,4 @@
-# export: zlib packs what is sent.
+# export: zlib packs what is sent to InfluxDB; libpq talks to PostgreSQL.
 find_package(ZLIB REQUIRED)
-set(ROOM_LIBRARIES ZLIB::ZLIB)
+pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
+set(ROOM_LIBRARIES ZLIB::ZLIB PkgConfig::LIBPQ)

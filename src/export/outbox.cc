@@ -18,27 +18,27 @@ constexpr std::size_t kMostIsolated = 8;        // if none is taken, it is not t
 
 }  // namespace
 
-Outbox::Outbox(OutboxOptions options, std::unique_ptr<LineSink> sink,
+Outbox::Outbox(OutboxOptions options, std::unique_ptr<Destination> to,
                const journal::Journal& journal, FileSystem& fs, const Clock& clock, Random& random,
                Telemetry& telemetry, Log& log)
     : options_(std::move(options)),
-      sink_(std::move(sink)),
+      to_(std::move(to)),
       journal_(journal),
       fs_(fs),
       clock_(clock),
       log_(log),
-      delivery_(options_.engine, options_.backoff, clock, random, telemetry, log),
-      writer_(options_.measurement, options_.gateway),
+      delivery_(options_.engine, options_.sentence, options_.backoff, clock, random, telemetry,
+                log),
       most_points_(options_.batch_points) {}
 
 Outbox::~Outbox() = default;
 
-Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options, std::unique_ptr<LineSink> sink,
+Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options, std::unique_ptr<Destination> to,
                                              const journal::Journal& journal, FileSystem& fs,
                                              const Clock& clock, Random& random,
                                              Telemetry& telemetry, Log& log) {
   std::unique_ptr<Outbox> outbox(
-      new Outbox(std::move(options), std::move(sink), journal, fs, clock, random, telemetry, log));
+      new Outbox(std::move(options), std::move(to), journal, fs, clock, random, telemetry, log));
   SG_TRY(outbox->read_cursor());
   return outbox;
 }
@@ -105,7 +105,7 @@ void Outbox::save_cursor(Nanos every_ns) {
 // ---- batches ------------------------------------------------------------------------------------
 
 bool Outbox::full() const {
-  return points_.count() >= options_.batch_points || points_.text.size() >= options_.batch_bytes;
+  return to_->count() >= options_.batch_points || to_->bytes() >= options_.batch_bytes;
 }
 
 // Records between what was seen and `first` were cut away, or skipped because this fold lagged.
@@ -116,26 +116,26 @@ void Outbox::note_hole(journal::Position first) {
 
 void Outbox::apply(const journal::Reader::Batch& batch) {
   if (closed_) return;
-  writer_.use(batch.catalogue);
+  to_->use(batch.catalogue);
   note_hole(batch.header.first);
   accept_ns_ = batch.header.accept_ns;
   for (const auto& record : batch.records) {
     if (record.position <= seen_) continue;
     seen_ = record.position;
     if (record.kind != journal::RecordKind::kEvent) continue;
-    if (points_.count() == 0) batch_began_ns_ = clock_.monotonic_ns();
-    writer_.append(record.payload, record.position, points_);
+    if (to_->count() == 0) batch_began_ns_ = clock_.monotonic_ns();
+    to_->append(record.payload, record.position, accept_ns_);
     if (full()) deliver();
     if (closed_) return;
   }
   seen_ = std::max(seen_, batch.header.first + batch.header.count - 1);
-  if (points_.count() == 0) confirm();
+  if (to_->count() == 0) confirm();
 }
 
 void Outbox::idle(Nanos accept_ns) {
   (void)accept_ns;
   const bool old = clock_.monotonic_ns() - batch_began_ns_ >= options_.batch_age_ns;
-  if (points_.count() > 0 && !closed_ && (old || closing_.load())) {
+  if (to_->count() > 0 && !closed_ && (old || closing_.load())) {
     // What fails is tried again at a later call; meanwhile the batch grows.
     while (delivery_.due() && !attempt() && delivery_.due()) {
     }
@@ -158,24 +158,23 @@ void Outbox::deliver() {
 }
 
 void Outbox::cut_parts() {
-  for (auto last = points_.count(); last > cut_;) {
+  for (auto last = to_->count(); last > cut_;) {
     const auto first = last - cut_ > most_points_ ? last - most_points_ : cut_;
     parts_.push_back({first, last});
     last = first;
   }
-  cut_ = points_.count();
+  cut_ = to_->count();
 }
 
 // One request; true when the whole batch is done.
 bool Outbox::attempt() {
   if (parts_.empty()) cut_parts();
   const auto part = parts_.back();
-  const auto lines = points_.range(part.first, part.last);
-  const auto verdict = sink_->send(lines);
+  const auto verdict = to_->send(part.first, part.last);
   switch (verdict.kind) {
     case Verdict::Kind::kTaken:
       parts_.pop_back();
-      delivery_.taken(part.last - part.first, lines.size(), verdict);
+      delivery_.taken(part.last - part.first, verdict);
       invalid_tries_ = 0;
       isolated_ = 0;
       sent_since_save_ = true;
@@ -193,7 +192,7 @@ bool Outbox::attempt() {
       delivery_.failed(part.last - part.first, verdict);
       break;
   }
-  if (!parts_.empty() || cut_ < points_.count()) return false;
+  if (!parts_.empty() || cut_ < to_->count()) return false;
   confirm();
   return true;
 }
@@ -220,7 +219,7 @@ void Outbox::refused(Part part, const Verdict& verdict) {
 }
 
 void Outbox::confirm() {
-  points_.clear();
+  to_->clear();
   parts_.clear();
   cut_ = 0;
   confirmed_accept_ns_.store(accept_ns_);
@@ -264,7 +263,7 @@ void Outbox::wait(Nanos for_ns) {
 }
 
 void Outbox::begin_close(Nanos within_ns) {
-  sink_->stop_by(clock_.monotonic_ns() + within_ns);
+  to_->stop_by(clock_.monotonic_ns() + within_ns);
   const std::scoped_lock lock(mutex_);
   closing_.store(true);
   wake_.notify_all();
@@ -272,7 +271,7 @@ void Outbox::begin_close(Nanos within_ns) {
 
 void Outbox::finish() {
   closing_.store(true);
-  if (points_.count() > 0 && !closed_) deliver();
+  if (to_->count() > 0 && !closed_) deliver();
   closed_ = true;
   save_cursor(0);
 }

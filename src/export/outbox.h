@@ -10,17 +10,15 @@
 
 #include "base/file_system.h"
 #include "export/delivery.h"
-#include "export/influx.h"
-#include "export/points.h"
+#include "export/destination.h"
 #include "journal/fold.h"
 
 namespace sightglass::exporting {
 
 struct OutboxOptions {
   std::string engine = "influxdb";  // its name as label, fold and file
-  std::string directory;            // <data>/export
-  std::string measurement = "llm_request";
-  std::string gateway;
+  ReasonSentence sentence = reason_sentence;
+  std::string directory;  // <data>/export
   std::size_t batch_points = 5'000;
   std::size_t batch_bytes = 1u << 20;
   Nanos batch_age_ns = kSecond;
@@ -28,9 +26,9 @@ struct OutboxOptions {
   Backoff backoff = {};
 };
 
-// Sends a point for every request, in the order of the journal. The cursor (all up to there was
+// Sends an entry for every request, in the order of the journal. The cursor (all up to there was
 // taken, or is counted as lost) is kept in a file of its own and is what holds the journal, so that
-// a restart goes on there; what was sent behind it is sent again, as the same points.
+// a restart goes on there; what was sent behind it is sent again, which its engine must bear.
 //
 // Threads: the fold's from a runner of its own, which waits in apply() while the engine does not
 // take: the journal is the queue, and nobody else waits. begin_close(), health() and the lag from
@@ -41,7 +39,8 @@ class Outbox final : public journal::Fold {
  public:
   // Begins behind the cursor, else at the journal's first record.
   // Errors: kIo where the folder cannot be used.
-  static Result<std::unique_ptr<Outbox>> open(OutboxOptions options, std::unique_ptr<LineSink> sink,
+  static Result<std::unique_ptr<Outbox>> open(OutboxOptions options,
+                                              std::unique_ptr<Destination> to,
                                               const journal::Journal& journal, FileSystem& fs,
                                               const Clock& clock, Random& random,
                                               Telemetry& telemetry, Log& log);
@@ -69,9 +68,9 @@ class Outbox final : public journal::Fold {
 
  private:
   struct Part {
-    std::size_t first = 0, last = 0;  // points; the last one not
+    std::size_t first = 0, last = 0;  // entries; the last one not
   };
-  Outbox(OutboxOptions options, std::unique_ptr<LineSink> sink, const journal::Journal& journal,
+  Outbox(OutboxOptions options, std::unique_ptr<Destination> to, const journal::Journal& journal,
          FileSystem& fs, const Clock& clock, Random& random, Telemetry& telemetry, Log& log);
   Status read_cursor();
   Status write_cursor();
@@ -89,20 +88,18 @@ class Outbox final : public journal::Fold {
   void wait(Nanos for_ns);
 
   const OutboxOptions options_;
-  const std::unique_ptr<LineSink> sink_;
+  const std::unique_ptr<Destination> to_;  // with the batch that is being made or sent
   const journal::Journal& journal_;
   FileSystem& fs_;
   const Clock& clock_;
   Log& log_;
   Delivery delivery_;
-  PointWriter writer_;
 
-  Points points_;               // of the batch that is being made or sent
-  std::vector<Part> parts_;     // of it, still to be sent; the next one last
-  std::size_t cut_ = 0;         // so many of its points are in parts, or were
+  std::vector<Part> parts_;     // of the batch, still to be sent; the next one last
+  std::size_t cut_ = 0;         // so many of its entries are in parts, or were
   std::size_t most_points_;     // of one request: less once one was too large
   unsigned invalid_tries_ = 0;  // of the part that is called invalid
-  std::size_t isolated_ = 0;    // points that were dropped alone, since any was taken
+  std::size_t isolated_ = 0;    // entries that were dropped alone, since any was taken
   Nanos batch_began_ns_ = 0;    // monotonic
   Nanos accept_ns_ = 0;
   journal::Position seen_ = 0;   // everything up to here is in the batch, or was

@@ -26,6 +26,9 @@ constexpr std::array<Words, kReasons> kWords = {{
     {"busy", "it asks for a pause; look at its load and its quota"},
     {"server_error", "it has an error of its own or cannot write; look at its log and its disk"},
     {"nonsense", "what answers there does not speak this protocol; check addr and version"},
+    {"read_only", "it takes no writes; name the server that does in addr, or let it write"},
+    {"full", "its disk is full; make room there"},
+    {"schema", "its tables are of another version; make those of this version"},
     {"cancelled", "the server is stopping"},
 }};
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/clock.h"
@@ -16,18 +17,23 @@ enum class Reason : std::uint8_t {
   kTimeout,      // no whole answer in time
   kReset,        // the connection broke
   kDenied,       // credentials are wrong or do not suffice (401, 403)
-  kMissing,      // no such organisation, bucket or database (404)
+  kMissing,      // no such organisation, bucket, database or table (404)
   kRejected,     // it calls what was sent invalid (400, 422)
   kTooLarge,     // 413
   kBusy,         // it asks to be left alone for a while (429, 503)
   kServerError,  // other 5xx
   kNonsense,     // an answer that its protocol does not have
+  kReadOnly,     // it takes no writes: a standby, or set so
+  kFull,         // its disk is full
+  kSchema,       // its tables are of another version
   kCancelled,    // the server is stopping
 };
-inline constexpr std::size_t kReasons = 13;
+inline constexpr std::size_t kReasons = 16;
 std::string_view reason_name(Reason reason);
-// For people: what is wrong and what to do. Holds nothing that came from the engine.
+// For people: what is wrong and what to do, in the words of InfluxDB. Holds nothing that came from
+// the engine. An engine with other words has a function of this type of its own.
 std::string_view reason_sentence(Reason reason);
+using ReasonSentence = std::string_view (*)(Reason reason);
 
 struct Verdict {
   enum class Kind : std::uint8_t {
@@ -41,6 +47,8 @@ struct Verdict {
   std::uint64_t dropped = 0;          // kTaken: points that it refused
   bool maybe_taken = false;           // kRetry: it was sent whole, and no answer came
   Nanos retry_after_ns = 0;           // as it asked for; 0: it did not
+  std::uint64_t bytes = 0;            // that were to be sent, before packing
+  std::string code = {};  // the engine's own short word for it, in its alphabet; or empty
 };
 
 }  // namespace sightglass::exporting
