@@ -112,14 +112,18 @@ bool Elsewhere::reachable() const {
   return clock_.monotonic_ns() - updated_ns_ < kStaleAfter;
 }
 
-void Elsewhere::watch() { watched_ns_.store(clock_.monotonic_ns(), std::memory_order_relaxed); }
+void Elsewhere::watch() {
+  const bool is_new = !watched();
+  watched_ns_.store(clock_.monotonic_ns(), std::memory_order_relaxed);
+  if (is_new) hurry_();
+}
 
 bool Elsewhere::watched() const {
   return clock_.monotonic_ns() - watched_ns_.load(std::memory_order_relaxed) < kWatchedFor;
 }
 
 bool Elsewhere::refresh(Nanos within_ns) {
-  watch();
+  watched_ns_.store(clock_.monotonic_ns(), std::memory_order_relaxed);
   std::uint64_t before = 0;
   {
     const std::scoped_lock lock(mutex_);
@@ -127,6 +131,7 @@ bool Elsewhere::refresh(Nanos within_ns) {
     before = whole_readings_;
   }
   hurry_();
+  if (!reachable()) return false;  // nobody waits for a server that is away
   std::unique_lock lock(mutex_);
   return read_.wait_for(lock, std::chrono::nanoseconds(within_ns),
                         [&] { return whole_readings_ != before; });

@@ -24,7 +24,7 @@ inline constexpr Nanos kGoneAfter = 10 * kSecond;  // then it has no rows any mo
 // Threads: any. Bounds: as many gateways as one reading names, of each what Listing bounds.
 class Elsewhere {
  public:
-  // `hurry`: asks for a reading now rather than with the next second.
+  // `hurry`: asks for a reading now rather than with the next second; must not wait.
   Elsewhere(const Clock& clock, Telemetry& telemetry, std::function<void()> hurry);
 
   // One gateway as a reading found it. Ages are durations by the one clock of whom it was read
@@ -55,8 +55,8 @@ class Elsewhere {
   // Somebody looks: readings are whole for the next seconds.
   void watch();
   bool watched() const;
-  // Waits for the next whole reading, unless the last one is younger than half a second; whether it
-  // came within `within_ns`. For threads, not for workers.
+  // Waits for the next whole reading, unless the last one is younger than half a second or none
+  // came lately; whether it came within `within_ns`. For threads, not for workers.
   bool refresh(Nanos within_ns);
 
  private:

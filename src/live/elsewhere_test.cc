@@ -231,6 +231,8 @@ TEST(Elsewhere, ListingsAreWantedWhileSomebodyLooks) {
   EXPECT_FALSE(here.elsewhere.watched());
   here.elsewhere.watch();
   EXPECT_TRUE(here.elsewhere.watched());
+  here.elsewhere.watch();
+  EXPECT_EQ(here.hurries, 1) << "whoever comes first asks";
   here.clock.advance(6 * kSecond);
   EXPECT_FALSE(here.elsewhere.watched());
   Site far;
@@ -242,8 +244,11 @@ TEST(Elsewhere, ListingsAreWantedWhileSomebodyLooks) {
 
 TEST(Elsewhere, RefreshAsksForAReadingAndWaitsForIt) {
   Reader here;
-  EXPECT_FALSE(here.elsewhere.refresh(kMillisecond));
+  EXPECT_FALSE(here.elsewhere.refresh(3'600 * kSecond)) << "nothing came yet: no wait";
   EXPECT_EQ(here.hurries, 1);
+  here.elsewhere.update({}, false);
+  EXPECT_FALSE(here.elsewhere.refresh(kMillisecond));
+  EXPECT_EQ(here.hurries, 2);
   std::thread other([&] {
     for (int i = 0; i < 1'000; ++i) {
       here.elsewhere.update({}, i % 2 == 1);
