@@ -210,8 +210,12 @@ def test_a_gateway_that_is_killed_goes_within_the_bound():
 def test_a_gateway_that_does_not_answer_is_named():
     with gateways(Redis) as (redis, made):
         heard(made)
-        now = redis.say("TIME").split(b"\r\n")[2].decode() + "000"
-        redis.say("ZADD", "sightglass:gateways", now, "silent-one")
+
+        def known():
+            now = redis.say("TIME").split(b"\r\n")[2].decode() + "000"
+            redis.say("ZADD", "sightglass:gateways", now, "silent-one")
+            return "silent-one" in states(made[0])
+        wait_for(known, "the gateway that only seems to be one", pause_s=0.3)
         lost = end(made[0], str(uuid.uuid4()))
         check(lost.status == 504 and "silent-one" in lost.text, f"{lost.status} {lost.text}")
         equal(made[0].sum_of('sightglass_redis_cancels_total{result="unanswered"}'), 1, "it is counted")

@@ -121,7 +121,7 @@ def test_every_request_is_in_its_hour_and_no_person_is_there():
         person = {"x-user-id": PERSON, "x-session-id": PERSON, "Authorization": f"Bearer {CLIENT_KEY}"}
         for i in range(60):
             with contextlib.suppress(OSError):  # some faults end the connection
-                w.chat(f"request {i}", headers=person, stream=i % 2 == 0, max_tokens=12)
+                w.chat(("sim:status=500\n" if i % 10 == 3 else "") + f"request {i}", headers=person, stream=i % 2 == 0, max_tokens=12)
         with contextlib.suppress(OSError):
             w.messages("hello")
         equal(w.chat("hello", key="sg_nobodys000000000000000001").status, 401, "a stranger")

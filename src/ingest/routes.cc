@@ -48,6 +48,17 @@ std::string decoded(std::string_view text) {
   return out;
 }
 
+// Newline-delimited JSON by any of its names.
+bool is_ndjson(std::string_view content_type) {
+  const auto name = trim(content_type.substr(0, content_type.find(';')));
+  for (const std::string_view known :
+       {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl",
+        "application/jsonlines", "application/x-jsonlines"}) {
+    if (equals_ignoring_case(name, known)) return true;
+  }
+  return false;
+}
+
 enum class Door : std::uint8_t { kEvents, kLines, kRum };
 
 class EndpointsImpl;
@@ -188,6 +199,7 @@ bool Receiver::read_head(http::Exchange& exchange) {
     return false;
   };
   request.form = door_ == Door::kLines ? Form::kLines : Form::kJson;
+  request.one_a_line = is_ndjson(head.headers.get("content-type"));
   request.coding = codec::content_coding(head.headers.get("content-encoding"));
   if (request.coding == codec::Coding::kUnknown) {
     return bad(415, "Content-Encoding must be gzip, zstd or identity.");

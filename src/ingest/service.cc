@@ -51,6 +51,17 @@ Refusal inflated(Request& request, Share& share, std::string& out) {
   return Refusal::kMalformedCoding;
 }
 
+// Lines of which the first happens to be an array: it ends there, and there are more.
+bool is_array_line(std::string_view text) {
+  const auto end = text.find('\n');
+  if (end == std::string_view::npos) return false;
+  codec::ArrayCutter cutter(text.substr(0, end));
+  codec::RawRecord record;
+  while (cutter.next(record)) {
+  }
+  return !cutter.broken();
+}
+
 }  // namespace
 
 // One request on its way.
@@ -166,9 +177,12 @@ void Service::read_all(Run& run) {
   std::string_view text(run.text.data(), size);
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   const auto trimmed = trim(text);
-  if (run.request.form == Form::kJson && trimmed.starts_with('[')) {
+  const auto& request = run.request;
+  if (request.form == Form::kLines || request.one_a_line || request.range) {
+    read_lines(run, text);
+  } else if (trimmed.starts_with('[') && !is_array_line(trimmed)) {
     read_array(run, trimmed);
-  } else if (run.request.form == Form::kLines || !read_whole(run, trimmed)) {
+  } else if (!read_whole(run, trimmed)) {
     read_lines(run, text);
   }
   if (run.out.refusal == Refusal::kNone) (void)commit(run);

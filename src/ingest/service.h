@@ -30,6 +30,7 @@ struct Range {
 
 struct Request {
   Form form = Form::kJson;
+  bool one_a_line = false;  // said so; with a range it is so, since that is cut from a file
   codec::Coding coding = codec::Coding::kIdentity;
   std::string body;
   std::optional<Range> range;

@@ -145,6 +145,24 @@ TEST_F(IngestTest, ABodyIsAnObjectAnArrayOrLines) {
   EXPECT_EQ(events().size(), 8u);
 }
 
+// A file that is sent in pieces can be cut in front of any line.
+TEST_F(IngestTest, LinesOfWhichTheFirstIsAnArrayAreLines) {
+  const std::string lines = "[1,2,3]\n{\"n\":1}\n{\"n\":2}\n";
+  const auto length = lines.size();
+  for (const auto& [body, range] : std::initializer_list<std::pair<std::string, bool>>{
+           {lines, true}, {lines, false}, {" \n[]\n" + lines.substr(8), false}}) {
+    const auto before = events().size();
+    const auto got = take(body, range ? std::optional<Range>({"file", 0, length}) : std::nullopt);
+    EXPECT_EQ(got.tally.accepted, 2u) << body;
+    EXPECT_EQ(got.tally.rejected(), 1u) << body;
+    EXPECT_EQ(events().size(), before + 2) << body;
+  }
+  // With a range even what cannot be told from an array, or from an object over several lines.
+  EXPECT_EQ(take("[1,2\n{\"n\":3}\n", Range{"other", 0, 13}).tally.accepted, 1u);
+  EXPECT_EQ(take("{\"n\":4,\n\"m\":5}\n{\"n\":6}\n", Range{"third", 0, 24}).tally.accepted, 1u);
+  EXPECT_EQ(take("[{\"n\":7,\n\"list\":[]},{\"n\":8}]\n").tally.accepted, 2u);
+}
+
 // The patterns over text see the line as it came; what they find never passes the door.
 TEST_F(IngestTest, MetersReadTheTextOfLinesAndWhatNoFieldHolds) {
   take(
