@@ -150,7 +150,7 @@ def test_every_request_is_in_its_hour_and_no_person_is_there():
         check(any(name in logged for name in names), "the log names nobody")
         kept = pg.everything()
         check("front-1" in kept and "gpt-4o-mini" in kept, f"the search looks at nothing: {kept}")
-        for word in [*names, PERSON, *(line["request_id"] for line in w.log_lines() if "outcome" in line)]:
+        for word in [*names, PERSON, *(line["request_id"] for line in w.log_lines() if "request_id" in line)]:
             check(word not in kept, f"{word} is in PostgreSQL")
         before = of_postgres(pg)
         equal(command(w, "forget", text=PERSON + "\n").returncode, 0, "forget")
