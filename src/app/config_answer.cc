@@ -1,5 +1,8 @@
 #include "app/config_answer.h"
 
+#include <functional>
+#include <vector>
+
 #include "base/json_writer.h"
 
 namespace sightglass::app {
@@ -78,25 +81,36 @@ void append_redis(JsonWriter& json, const RedisConfig& redis) {
   json.end_object();
 }
 
+void append_clickhouse(JsonWriter& json, const ClickHouseConfig& clickhouse) {
+  json.begin_object().key("Type").string("clickhouse").key("Shards").begin_array();
+  for (const auto& shard : clickhouse.all_shards()) {
+    json.begin_array();
+    for (const auto& replica : shard) json.string(replica);
+    json.end_array();
+  }
+  json.end_array().key("Database").string(clickhouse.database);
+  json.key("Username").string(clickhouse.username);
+  secret(json, "Password", !clickhouse.password.empty());
+  json.end_object();
+}
+
 // `Runtime` keeps its printed shape, of one engine; where there are several, `Runtimes` has all.
 void append_storage(JsonWriter& json, const Config& config) {
-  const auto embedded = [&] {
+  const auto& storage = config.storage;
+  std::vector<std::function<void()>> engines;
+  if (storage.influx) engines.push_back([&] { append_influx(json, *storage.influx); });
+  if (storage.redis) engines.push_back([&] { append_redis(json, *storage.redis); });
+  if (storage.clickhouse) engines.push_back([&] { append_clickhouse(json, *storage.clickhouse); });
+  json.key("Storage").begin_object().key("Runtime");
+  if (engines.empty()) {
     json.begin_object().key("Type").string(config.store_enabled ? "embedded" : "none");
     json.end_object();
-  };
-  const auto& storage = config.storage;
-  json.key("Storage").begin_object().key("Runtime");
-  if (storage.influx) {
-    append_influx(json, *storage.influx);
-  } else if (storage.redis) {
-    append_redis(json, *storage.redis);
   } else {
-    embedded();
+    engines.front()();
   }
-  if (storage.influx && storage.redis) {
+  if (engines.size() > 1) {
     json.key("Runtimes").begin_array();
-    append_influx(json, *storage.influx);
-    append_redis(json, *storage.redis);
+    for (const auto& engine : engines) engine();
     json.end_array();
   }
   json.end_object();

@@ -519,7 +519,9 @@ std::vector<admin::HealthCheck> Running::health() const {
   for (auto& provider : traffic_->reachability()) {
     checks.push_back(with_last_error(std::move(provider), errors));
   }
-  if (export_) checks.push_back(export_->health());
+  if (export_) {
+    for (auto& check : export_->health()) checks.push_back(std::move(check));
+  }
   checks.push_back(clients_->health());
   if (redis_) checks.push_back(redis_->health());
   checks.push_back(process_health(server_->connections(), requests_->count()));

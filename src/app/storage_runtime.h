@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/binder.h"
 #include "base/clock.h"
@@ -38,12 +39,31 @@ struct RedisConfig {
   friend bool operator==(const RedisConfig&, const RedisConfig&) = default;
 };
 
+struct ClickHouseConfig {
+  std::string addr = "http://127.0.0.1:8123";    // without shards
+  std::vector<std::vector<std::string>> shards;  // each with its replicas' addresses
+  std::string database = "sightglass", table = "events";
+  std::string username, password;
+  std::string ca_file;             // empty: the system's
+  std::int64_t insert_quorum = 0;  // 0: 2 where a shard has replicas, else 1
+  std::int64_t batch_rows = 20'000;
+  std::uint64_t batch_bytes = 8ull << 20;
+  Nanos batch_age_ns = 5 * kSecond;  // ClickHouse likes few inserts
+  Nanos timeout_ns = 30 * kSecond;
+  std::uint64_t max_lag_bytes = 8ull << 30;
+  // The shards, also where there is one only.
+  std::vector<std::vector<std::string>> all_shards() const {
+    return shards.empty() ? std::vector<std::vector<std::string>>{{addr}} : shards;
+  }
+  friend bool operator==(const ClickHouseConfig&, const ClickHouseConfig&) = default;
+};
+
 // At most one engine of each type.
 struct StorageRuntime {
   std::optional<InfluxConfig> influx;
   std::optional<RedisConfig> redis;
+  std::optional<ClickHouseConfig> clickhouse;
   bool postgres = false;
-  bool clickhouse = false;
   friend bool operator==(const StorageRuntime&, const StorageRuntime&) = default;
 };
 

@@ -5,12 +5,14 @@
 #include <utility>
 
 #include "base/crc32c.h"
+#include "base/failpoint.h"
 #include "journal/durable_file.h"
 
 namespace sightglass::exporting {
 namespace {
 
-constexpr std::string_view kMagic = "sgex1";
+constexpr std::string_view kMagic = "sgex2", kOldMagic = "sgex1";  // that one without a cut
+constexpr Nanos kDay = 86'400 * kSecond;
 constexpr Nanos kSaveEvery = kSecond;
 constexpr Nanos kSaveIdleEvery = 30 * kSecond;  // while there is nothing to send
 constexpr unsigned kInvalidTries = 5;           // before the points are sent one by one
@@ -18,27 +20,28 @@ constexpr std::size_t kMostIsolated = 8;        // if none is taken, it is not t
 
 }  // namespace
 
-Outbox::Outbox(OutboxOptions options, std::unique_ptr<LineSink> sink,
+Outbox::Outbox(OutboxOptions options, std::unique_ptr<Writer> writer, std::unique_ptr<Sink> sink,
                const journal::Journal& journal, FileSystem& fs, const Clock& clock, Random& random,
                Telemetry& telemetry, Log& log)
     : options_(std::move(options)),
+      writer_(std::move(writer)),
       sink_(std::move(sink)),
       journal_(journal),
       fs_(fs),
       clock_(clock),
       log_(log),
       delivery_(options_.engine, options_.backoff, clock, random, telemetry, log),
-      writer_(options_.measurement, options_.gateway),
       most_points_(options_.batch_points) {}
 
 Outbox::~Outbox() = default;
 
-Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options, std::unique_ptr<LineSink> sink,
+Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options, std::unique_ptr<Writer> writer,
+                                             std::unique_ptr<Sink> sink,
                                              const journal::Journal& journal, FileSystem& fs,
                                              const Clock& clock, Random& random,
                                              Telemetry& telemetry, Log& log) {
-  std::unique_ptr<Outbox> outbox(
-      new Outbox(std::move(options), std::move(sink), journal, fs, clock, random, telemetry, log));
+  std::unique_ptr<Outbox> outbox(new Outbox(std::move(options), std::move(writer), std::move(sink),
+                                            journal, fs, clock, random, telemetry, log));
   SG_TRY(outbox->read_cursor());
   return outbox;
 }
@@ -51,14 +54,18 @@ Status Outbox::read_cursor() {
   SG_TRY(journal::make_durable_folder(fs_, options_.directory));
   const auto path = options_.directory + "/" + options_.engine;
   bool known = false;
-  if (const auto text = read_file(fs_, path, 4096); text && text->starts_with(kMagic)) {
+  const auto text = read_file(fs_, path, 4096);
+  if (text && (text->starts_with(kMagic) || text->starts_with(kOldMagic))) {
     ByteReader in(Bytes(*text).substr(kMagic.size()));
     const auto position = in.u64();
     const auto gap_records = in.u64();
+    const auto cut = text->starts_with(kMagic) ? in.u64() : 0;
     const auto sum = in.u32();
     if (in.ok() && in.empty() && sum == crc32c(Bytes(*text).substr(0, text->size() - 4))) {
       known = true;
       saved_ = position;
+      cut_position_ = cut;
+      resumed_cut_ = options_.exact && cut > position ? cut : 0;
       delivery_.recall_gap(gap_records);
     }
   }
@@ -82,6 +89,7 @@ Status Outbox::write_cursor() {
   ByteWriter out(text);
   out.u64(position);
   out.u64(delivery_.gap_records());
+  out.u64(cut_position_);
   out.u32(crc32c(text));
   SG_TRY(replace_file(fs_, options_.directory + "/" + options_.engine, text));
   saved_ = position;
@@ -104,8 +112,17 @@ void Outbox::save_cursor(Nanos every_ns) {
 
 // ---- batches ------------------------------------------------------------------------------------
 
+// A batch of before this start ends where it did then.
 bool Outbox::full() const {
+  if (resumed_cut_ != 0) return seen_ >= resumed_cut_;
   return points_.count() >= options_.batch_points || points_.text.size() >= options_.batch_bytes;
+}
+
+// The end that was noted is no longer in the journal, or another day has begun.
+bool Outbox::must_end_before(journal::Position position) const {
+  if (!options_.exact || points_.count() == 0) return false;
+  return (resumed_cut_ != 0 && position > resumed_cut_) ||
+         points_.points.back().accept_ns / kDay != accept_ns_ / kDay;
 }
 
 // Records between what was seen and `first` were cut away, or skipped because this fold lagged.
@@ -116,16 +133,18 @@ void Outbox::note_hole(journal::Position first) {
 
 void Outbox::apply(const journal::Reader::Batch& batch) {
   if (closed_) return;
-  writer_.use(batch.catalogue);
+  writer_->use(batch.catalogue);
   note_hole(batch.header.first);
   accept_ns_ = batch.header.accept_ns;
   for (const auto& record : batch.records) {
     if (record.position <= seen_) continue;
+    if (must_end_before(record.position)) deliver();
+    if (closed_) return;
     seen_ = record.position;
     if (record.kind != journal::RecordKind::kEvent) continue;
     if (points_.count() == 0) batch_began_ns_ = clock_.monotonic_ns();
-    writer_.append(record.payload, record.position, points_);
-    if (full()) deliver();
+    writer_->append(record.payload, record.position, accept_ns_, points_);
+    if (points_.count() > 0 && full()) deliver();
     if (closed_) return;
   }
   seen_ = std::max(seen_, batch.header.first + batch.header.count - 1);
@@ -135,7 +154,8 @@ void Outbox::apply(const journal::Reader::Batch& batch) {
 void Outbox::idle(Nanos accept_ns) {
   (void)accept_ns;
   const bool old = clock_.monotonic_ns() - batch_began_ns_ >= options_.batch_age_ns;
-  if (points_.count() > 0 && !closed_ && (old || closing_.load())) {
+  const bool whole = resumed_cut_ == 0;
+  if (points_.count() > 0 && !closed_ && whole && (old || closing_.load())) {
     // What fails is tried again at a later call; meanwhile the batch grows.
     while (delivery_.due() && !attempt() && delivery_.due()) {
     }
@@ -158,6 +178,12 @@ void Outbox::deliver() {
 }
 
 void Outbox::cut_parts() {
+  resumed_cut_ = 0;
+  if (options_.exact) {
+    parts_.push_back({cut_, points_.count()});
+    cut_ = points_.count();
+    return;
+  }
   for (auto last = points_.count(); last > cut_;) {
     const auto first = last - cut_ > most_points_ ? last - most_points_ : cut_;
     parts_.push_back({first, last});
@@ -166,16 +192,34 @@ void Outbox::cut_parts() {
   cut_ = points_.count();
 }
 
+// Nothing is sent before its end is on disk.
+bool Outbox::note_cut() {
+  const auto cut = points_.points[parts_.back().last - 1].position;
+  if (!options_.exact || cut == cut_position_) return true;
+  const auto before = std::exchange(cut_position_, cut);
+  if (write_cursor()) {
+    saved_at_ns_ = clock_.monotonic_ns();
+    return true;
+  }
+  cut_position_ = before;
+  delivery_.failed(0, {.kind = Verdict::Kind::kRetry, .reason = Reason::kNotNoted});
+  return false;
+}
+
 // One request; true when the whole batch is done.
 bool Outbox::attempt() {
   if (parts_.empty()) cut_parts();
+  if (!note_cut()) return false;
+  SG_FAILPOINT("export.cut");
   const auto part = parts_.back();
-  const auto lines = points_.range(part.first, part.last);
-  const auto verdict = sink_->send(lines);
+  const Part sent(points_, part.first, part.last);
+  const auto verdict = sink_->send(sent);
   switch (verdict.kind) {
     case Verdict::Kind::kTaken:
+      SG_FAILPOINT("export.taken");
       parts_.pop_back();
-      delivery_.taken(part.last - part.first, lines.size(), verdict);
+      confirmed_.store(sent.back().position);
+      delivery_.taken(sent.count(), sent.text().size(), verdict);
       invalid_tries_ = 0;
       isolated_ = 0;
       sent_since_save_ = true;
@@ -199,7 +243,7 @@ bool Outbox::attempt() {
 }
 
 // A single point goes.
-void Outbox::halve(Part part) {
+void Outbox::halve(Range part) {
   parts_.pop_back();
   if (part.last - part.first == 1) return;
   const auto middle = part.first + (part.last - part.first) / 2;
@@ -209,7 +253,7 @@ void Outbox::halve(Part part) {
 
 // It may be somebody between us and the engine who refuses everything: so a batch is sent again a
 // few times first, and points are dropped one by one only as long as others are taken.
-void Outbox::refused(Part part, const Verdict& verdict) {
+void Outbox::refused(Range part, const Verdict& verdict) {
   delivery_.failed(part.last - part.first, verdict);
   if (isolated_ >= kMostIsolated || ++invalid_tries_ < kInvalidTries) return;
   if (part.last - part.first == 1) {
@@ -272,7 +316,7 @@ void Outbox::begin_close(Nanos within_ns) {
 
 void Outbox::finish() {
   closing_.store(true);
-  if (points_.count() > 0 && !closed_) deliver();
+  if (points_.count() > 0 && !closed_ && resumed_cut_ == 0) deliver();
   closed_ = true;
   save_cursor(0);
 }

@@ -1,6 +1,7 @@
 // The fold that carries requests to an engine outside: cut into batches, sent until taken.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -10,8 +11,7 @@
 
 #include "base/file_system.h"
 #include "export/delivery.h"
-#include "export/influx.h"
-#include "export/points.h"
+#include "export/sink.h"
 #include "journal/fold.h"
 
 namespace sightglass::exporting {
@@ -19,18 +19,21 @@ namespace sightglass::exporting {
 struct OutboxOptions {
   std::string engine = "influxdb";  // its name as label, fold and file
   std::string directory;            // <data>/export
-  std::string measurement = "llm_request";
-  std::string gateway;
   std::size_t batch_points = 5'000;
   std::size_t batch_bytes = 1u << 20;
   Nanos batch_age_ns = kSecond;
   std::uint64_t max_lag_bytes = 1ull << 30;  // of journal
+  // For an engine that keeps what is sent twice, unless it comes in the same blocks: where a batch
+  // ends is noted on disk before it is sent, so that after a restart it ends there again; and none
+  // holds records that were accepted on different days (UTC).
+  bool exact = false;
   Backoff backoff = {};
 };
 
-// Sends a point for every request, in the order of the journal. The cursor (all up to there was
-// taken, or is counted as lost) is kept in a file of its own and is what holds the journal, so that
-// a restart goes on there; what was sent behind it is sent again, as the same points.
+// Sends what its writer makes of events, in the order of the journal. The cursor (all up to there
+// was taken, or is counted as lost) is kept in a file of its own and is what holds the journal, so
+// that a restart goes on there; what was sent behind it is sent again: the same points in whatever
+// batches, or, where the options say exact, the same batch.
 //
 // Threads: the fold's from a runner of its own, which waits in apply() while the engine does not
 // take: the journal is the queue, and nobody else waits. begin_close(), health() and the lag from
@@ -41,7 +44,8 @@ class Outbox final : public journal::Fold {
  public:
   // Begins behind the cursor, else at the journal's first record.
   // Errors: kIo where the folder cannot be used.
-  static Result<std::unique_ptr<Outbox>> open(OutboxOptions options, std::unique_ptr<LineSink> sink,
+  static Result<std::unique_ptr<Outbox>> open(OutboxOptions options, std::unique_ptr<Writer> writer,
+                                              std::unique_ptr<Sink> sink,
                                               const journal::Journal& journal, FileSystem& fs,
                                               const Clock& clock, Random& random,
                                               Telemetry& telemetry, Log& log);
@@ -60,6 +64,9 @@ class Outbox final : public journal::Fold {
   // After the runner has stopped: the last batch, the cursor.
   void finish();
 
+  // Up to here an engine may have heard of records: a journal that lost its end goes on behind it.
+  journal::Position heard() const { return std::max(saved_, resumed_cut_); }
+
   struct Lag {
     std::uint64_t records = 0;
     double seconds = 0;
@@ -68,37 +75,40 @@ class Outbox final : public journal::Fold {
   Delivery::Health health() const { return delivery_.health(); }
 
  private:
-  struct Part {
+  struct Range {
     std::size_t first = 0, last = 0;  // points; the last one not
   };
-  Outbox(OutboxOptions options, std::unique_ptr<LineSink> sink, const journal::Journal& journal,
-         FileSystem& fs, const Clock& clock, Random& random, Telemetry& telemetry, Log& log);
+  Outbox(OutboxOptions options, std::unique_ptr<Writer> writer, std::unique_ptr<Sink> sink,
+         const journal::Journal& journal, FileSystem& fs, const Clock& clock, Random& random,
+         Telemetry& telemetry, Log& log);
   Status read_cursor();
   Status write_cursor();
   void save_cursor(Nanos every_ns);
   void note_hole(journal::Position first);
   bool full() const;
+  bool must_end_before(journal::Position position) const;
+  bool note_cut();
   void deliver();
   bool attempt();
   void cut_parts();
-  void halve(Part part);
-  void refused(Part part, const Verdict& verdict);
+  void halve(Range range);
+  void refused(Range range, const Verdict& verdict);
   void confirm();
   bool lags_too_far() const;
   void give_up();
   void wait(Nanos for_ns);
 
   const OutboxOptions options_;
-  const std::unique_ptr<LineSink> sink_;
+  const std::unique_ptr<Writer> writer_;
+  const std::unique_ptr<Sink> sink_;
   const journal::Journal& journal_;
   FileSystem& fs_;
   const Clock& clock_;
   Log& log_;
   Delivery delivery_;
-  PointWriter writer_;
 
   Points points_;               // of the batch that is being made or sent
-  std::vector<Part> parts_;     // of it, still to be sent; the next one last
+  std::vector<Range> parts_;    // of it, still to be sent; the next one last
   std::size_t cut_ = 0;         // so many of its points are in parts, or were
   std::size_t most_points_;     // of one request: less once one was too large
   unsigned invalid_tries_ = 0;  // of the part that is called invalid
@@ -108,6 +118,8 @@ class Outbox final : public journal::Fold {
   journal::Position seen_ = 0;   // everything up to here is in the batch, or was
   journal::Position saved_ = 0;  // the cursor in the file
   Nanos saved_at_ns_ = 0;
+  journal::Position cut_position_ = 0;  // of the last point in `parts_`, as far as noted
+  journal::Position resumed_cut_ = 0;   // where a batch ends that was noted before this start
   bool cursor_failed_ = false;
   bool sent_since_save_ = false;
   bool closed_ = false;

@@ -4,6 +4,8 @@
 
 #include "../tests/support/batches.h"
 #include "export/fake_influx.h"
+#include "export/influx.h"
+#include "export/points.h"
 #include "journal/testing.h"
 
 namespace sightglass::exporting {
@@ -29,7 +31,6 @@ class OutboxTest : public ::testing::Test {
     (void)bench_.fs.create_directories("data");
     journal_ = bench_.open();
     options_.directory = "data/export";
-    options_.gateway = "gw-1";
     options_.batch_points = 7;
     options_.batch_age_ns = 0;
     options_.backoff = {kMillisecond, 4 * kMillisecond};
@@ -42,8 +43,9 @@ class OutboxTest : public ::testing::Test {
     influx.bucket = "b";
     influx.token = "hush-token";
     influx.timeout_ns = timeout_ns;
-    auto outbox = Outbox::open(options_, *make_influx(influx, clock_), *journal_, bench_.fs, clock_,
-                               random_, bench_.telemetry, bench_.log);
+    auto outbox = Outbox::open(options_, std::make_unique<PointWriter>("llm_request", "gw-1"),
+                               *make_influx(influx, clock_), *journal_, bench_.fs, clock_, random_,
+                               bench_.telemetry, bench_.log);
     ASSERT_TRUE(outbox) << outbox.error().message;
     outbox_ = outbox->get();
     auto carrier = Carrier::make({bench_.options, "data/snapshots", *journal_, bench_.fs, clock_,

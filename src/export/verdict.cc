@@ -26,6 +26,21 @@ constexpr std::array<Words, kReasons> kWords = {{
     {"busy", "it asks for a pause; look at its load and its quota"},
     {"server_error", "it has an error of its own or cannot write; look at its log and its disk"},
     {"nonsense", "what answers there does not speak this protocol; check addr and version"},
+    {"table",
+     "its tables are missing or of another version; make them with deploy/clickhouse, and ask "
+     "`sightglass doctor` what differs"},
+    {"read_only",
+     "it is read-only; the user's profile forbids writing, or the replica has lost ZooKeeper: ask "
+     "`sightglass doctor`"},
+    {"no_space", "its disk is full; drop old partitions (docs/clickhouse.md) or give it more"},
+    {"quorum",
+     "too few of its replicas, or no ZooKeeper, to take rows; bring them back, or lower "
+     "insert_quorum"},
+    {"foreign_rows",
+     "the rows that it has under this gateway's id are not those of this journal; give each "
+     "gateway a gateway.id of its own, and a new one after a backup was restored"},
+    {"not_noted",
+     "what is to be sent cannot be noted in the data folder's export first; look at this disk"},
     {"cancelled", "the server is stopping"},
 }};
 

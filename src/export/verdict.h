@@ -22,9 +22,15 @@ enum class Reason : std::uint8_t {
   kBusy,         // it asks to be left alone for a while (429, 503)
   kServerError,  // other 5xx
   kNonsense,     // an answer that its protocol does not have
+  kTable,        // ClickHouse: its table is missing or another version's
+  kReadOnly,     // it, the replica or the user may not write now
+  kNoSpace,      // its disk is full
+  kQuorum,       // too few replicas, or no ZooKeeper
+  kForeign,      // its rows of this gateway's id are another journal's
+  kNotNoted,     // our own data folder: what is sent could not be noted first
   kCancelled,    // the server is stopping
 };
-inline constexpr std::size_t kReasons = 13;
+inline constexpr std::size_t kReasons = 19;
 std::string_view reason_name(Reason reason);
 // For people: what is wrong and what to do. Holds nothing that came from the engine.
 std::string_view reason_sentence(Reason reason);
