@@ -4,12 +4,11 @@ there are the tally to the last token, also when engine and server are killed un
 refuses, hangs or talks nonsense harms nobody."""
 import contextlib
 import pathlib
-import random
 import sys
-import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support.engines import Influx, Peer, VictoriaMetrics, free_port  # noqa: E402
+from support.exports import Traffic, arrives, export_health, no_secrets_in, sometimes, witnesses  # noqa: E402
 from support.harness import ADMIN_PAUSE_S, check, equal, run, wait_for, world  # noqa: E402
 
 TOKEN, PASSWORD = "secret-token-0123456789", "secret-password-0123456789"
@@ -32,72 +31,8 @@ def runtime(url, more=""):
     return text + "".join(f"    {line}\n" for line in more.splitlines())
 
 
-def export_health(w):
-    checks = w.admin("GET", "/admin/v1/health").json()["checks"]
-    return checks["export.influxdb"] if isinstance(checks, dict) else next(c for c in checks if c["name"] == "export.influxdb")
-
-
-def witnesses(w):
-    """What the journal says, which every other witness agrees with."""
-    found = w.reconcile()
-    check(found["agree"], f"the witnesses differ: {found}")
-    store = found["witnesses"]["store"]
-    return {"requests": store["requests"], "input_tokens": store["input_tokens"], "output_tokens": store["output_tokens"],
-            "cost_nanousd": store["cost_nanousd"]}
-
-
-def arrives(read, wanted, what):
-    seen = {}
-
-    def equal_now():
-        seen.update(read())
-        return seen == wanted
-    try:
-        wait_for(equal_now, what, 60, 0.2)
-    except Exception as error:
-        raise type(error)(f"{error}: got {seen}, wanted {wanted}") from None
-
-
 def no_secret_in(w, *more):
-    for path in [*w.folder.rglob("*.err"), *w.folder.rglob("*.out"), *(w.folder / "data").rglob("*"), *(w.folder / "logs").rglob("*")]:
-        with contextlib.suppress(FileNotFoundError):
-            if path.is_file():
-                data = path.read_bytes()
-                for secret in (TOKEN, PASSWORD, *more):
-                    check(secret.encode() not in data, f"a secret is in {path}")
-
-
-def sometimes(n, w, streams=True):
-    rng = random.Random(n)
-    for i in range(n):
-        answer = w.chat(f"request {i}", stream=streams and rng.random() < 0.4, max_tokens=12)
-        equal(answer.status, 200, "a request")
-
-
-class Traffic:
-    """Requests from a few threads, whatever becomes of them."""
-
-    def __init__(self, w):
-        self.w, self.running, self.answered = w, True, 0
-        self.threads = [threading.Thread(target=self._loop, daemon=True) for _ in range(3)]
-        for thread in self.threads:
-            thread.start()
-
-    def _loop(self):
-        while self.running:
-            try:
-                self.answered += self.w.chat("some words", max_tokens=12).status == 200
-            except Exception:  # the server is down: that is the point
-                threading.Event().wait(0.02)
-
-    def more(self, n):
-        wanted = self.answered + n
-        wait_for(lambda: self.answered >= wanted, f"{n} more answers", 60)
-
-    def stop(self):
-        self.running = False
-        for thread in self.threads:
-            thread.join(30)
+    no_secrets_in(w, TOKEN, PASSWORD, *more)
 
 
 # ---- configuration ----------------------------------------------------------------------------------
@@ -116,7 +51,7 @@ def test_the_printed_snippet_is_accepted_and_an_unset_variable_named():
             equal(done.returncode, 1, "check without a variable")
             check(f"the environment has no '{name}'" in done.stdout, done.stdout)
         for text, said in (("type: influx\n", "did you mean 'influxdb'?"), ("type: influxdb\n    bukcet: b\n", "did you mean 'bucket'?"),
-                           ("type: clickhouse\n", "no engine 'clickhouse'")):
+                           ("type: postgres\n", "no engine 'postgres'")):
             path.write_text(f"storage:\n  runtime:\n    {text}")
             done = w.command("check", "--config", path)
             equal(done.returncode, 1, text)
@@ -233,8 +168,8 @@ def test_wrong_credentials_and_read_only_users_are_said_and_lose_nothing():
                                                  ("root", "root-password", "nowhere", "missing")):
             w.start_server(config(user, password, database))
             sometimes(10, w)
-            wait_for(lambda: export_health(w)["status"] != "ok", "the health answer", 20, ADMIN_PAUSE_S)
-            shown = export_health(w)
+            wait_for(lambda: export_health(w, "influxdb")["status"] != "ok", "the health answer", 20, ADMIN_PAUSE_S)
+            shown = export_health(w, "influxdb")
             equal(shown["reason"], reason, f"{user}: {shown}")
             check(shown["lag_records"] > 0, f"no lag: {shown}")
             equal(w.admin("GET", "/admin/v1/health").status, 200, "the server's health")
@@ -266,8 +201,8 @@ def test_an_engine_that_hangs_or_talks_nonsense_harms_nobody():
             url = peer.url if peer else f"http://127.0.0.1:{free_port()}"
             w.start_server(runtime(url, more), VARIABLES)
             sometimes(10, w)
-            wait_for(lambda: export_health(w)["status"] != "ok", "the health answer", 20, ADMIN_PAUSE_S)
-            equal(export_health(w)["reason"], reason, f"{reason}: health")
+            wait_for(lambda: export_health(w, "influxdb")["status"] != "ok", "the health answer", 20, ADMIN_PAUSE_S)
+            equal(export_health(w, "influxdb")["reason"], reason, f"{reason}: health")
             check(w.reconcile()["agree"], "the witnesses differ")
             check(w.sum_of("sightglass_export_lag_records") > 0, "no lag")
             check(w.sum_of("sightglass_export_retries_total") > 0, "no retries")

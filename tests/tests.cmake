@@ -146,9 +146,8 @@ set_tests_properties(program/query PROPERTIES LABELS program TIMEOUT 1800
   ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")
 
 # Engines outside, the real ones.
-add_test(NAME program/influx COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/influx_test.py)
-set_tests_properties(program/influx PROPERTIES LABELS program TIMEOUT 900
-  ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")
-add_test(NAME program/postgres COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/postgres_test.py)
-set_tests_properties(program/postgres PROPERTIES LABELS program TIMEOUT 1800
-  ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")
+foreach(test influx postgres clickhouse)
+  add_test(NAME program/${test} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/${test}_test.py)
+  set_tests_properties(program/${test} PROPERTIES LABELS program TIMEOUT 1800
+    ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")
+endforeach()

@@ -50,6 +50,17 @@ void add_check(CLI::App& app, CheckArguments& a) {
   check->footer("Example: sightglass check --config sightglass.yaml");
 }
 
+void add_doctor(CLI::App& app, DoctorArguments& a) {
+  auto* doctor = app.add_subcommand(
+      "doctor", "Ask the ClickHouse servers of storage.runtime whether they can take rows");
+  doctor->add_option("--config", a.config_file,
+                     "Configuration file (default: sightglass.yaml if it is there)");
+  doctor->footer(
+      "Writes nothing. Exit code: 0 all is well, 1 something is not and the next step is said, 2 "
+      "the "
+      "configuration cannot be read.\nExample: sightglass doctor --config sightglass.yaml");
+}
+
 void add_reconcile(CLI::App& app, ReconcileArguments& a) {
   auto* reconcile = app.add_subcommand(
       "reconcile", "Prove on the running server that metrics, live totals, store and log agree");
@@ -288,6 +299,7 @@ int run_command_line(int argc, char** argv) {
   DemoArguments demo;
   SimulateArguments simulate;
   CheckArguments check;
+  DoctorArguments doctor;
   ReconcileArguments reconcile;
   ReportArguments report;
   QueryArguments query;
@@ -299,6 +311,7 @@ int run_command_line(int argc, char** argv) {
   add_serve(app, serve);
   add_demo(app, demo);
   add_check(app, check);
+  add_doctor(app, doctor);
   add_reconcile(app, reconcile);
   add_report(app, report);
   add_query(app, query);
@@ -328,6 +341,7 @@ int run_command_line(int argc, char** argv) {
   if (app.got_subcommand("demo")) return demo_command(demo);
   if (app.got_subcommand("simulate")) return simulate_command(simulate);
   if (app.got_subcommand("check")) return check_command(check);
+  if (app.got_subcommand("doctor")) return doctor_command(doctor);
   if (app.got_subcommand("ingest")) return ingest_command(ingest);
   if (app.got_subcommand("reconcile")) return reconcile_command(reconcile);
   if (app.got_subcommand("lookup")) return lookup_command(lookup);

@@ -43,6 +43,11 @@ struct CheckArguments {
 };
 int check_command(const CheckArguments& arguments);
 
+struct DoctorArguments {
+  std::string config_file;
+};
+int doctor_command(const DoctorArguments& arguments);
+
 struct ReconcileArguments {
   std::string data = "data";
   bool json = false;

@@ -32,9 +32,7 @@ Result<Config> load_config(const std::string& named) {
   if (named.empty() && !fs.exists(path)) return parse_config("", path, environment);
   auto content = read_file(fs, path, kMaxBytes);
   if (!content) return fail("the configuration cannot be read", std::move(content).error());
-  auto config = parse_config(*content, path, environment);
-  if (config) SG_TRY(check_built(config->storage, path));
-  return config;
+  return parse_config(*content, path, environment);
 }
 
 std::string ConfigFile::path() const { return named_.empty() ? kUsualName : named_; }

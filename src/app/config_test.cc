@@ -353,7 +353,6 @@ TEST(Config, PostgresIsNamedAsTheOthersAre) {
   EXPECT_EQ(postgres.addr, "db.example:5433");
   EXPECT_EQ(postgres.database, "sightglass");
   EXPECT_EQ(postgres.password, "hush-4");
-  EXPECT_TRUE(check_built(config->storage, "f"));
   const auto answer = config_json(*config);
   EXPECT_EQ(answer.find("hush"), std::string::npos) << answer;
   EXPECT_NE(answer.find(R"("Type":"postgres","Addr":"db.example:5433")"), std::string::npos);
@@ -380,16 +379,35 @@ TEST(Config, AnAddressIsAHostAndAPortOrAFolder) {
   }
 }
 
-TEST(Config, AnEngineThatIsNotBuiltIsRefused) {
-  const auto config =
-      parse_config("storage: {runtime: {type: clickhouse}}\n", "f", environment({}));
-  ASSERT_TRUE(config) << config.error().message;
-  const auto built = check_built(config->storage, "f");
-  ASSERT_FALSE(built);
-  EXPECT_EQ(built.error().message,
-            "f: storage.runtime: this version has no engine 'clickhouse'; remove it, nothing would "
-            "be sent there");
-  EXPECT_TRUE(check_built({}, "f"));
+TEST(Config, ClickHouseTakesOneAddressOrShardsWithTheirReplicas) {
+  const auto one = parse_config(
+      "storage: {runtime: {type: clickhouse, addr: \"http://ch:8123\", username: writer, password: "
+      "\"${CH}\"}}\n",
+      "f", environment({{"CH", "hush"}}));
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(one->storage.clickhouse->all_shards(),
+            (std::vector<std::vector<std::string>>{{"http://ch:8123"}}));
+  EXPECT_EQ(one->storage.clickhouse->password, "hush");
+  EXPECT_EQ(config_json(*one).find("hush"), std::string::npos);
+  const auto many = parse_config(
+      "storage:\n  runtime:\n    type: clickhouse\n    shards:\n"
+      "      - replicas: [\"http://a1:8123\", \"http://a2:8123\"]\n"
+      "      - replicas: [\"https://b1:8443\", \"https://b2:8443\"]\n",
+      "f", environment({}));
+  ASSERT_TRUE(many) << many.error().message;
+  EXPECT_EQ(many->storage.clickhouse->all_shards(),
+            (std::vector<std::vector<std::string>>{{"http://a1:8123", "http://a2:8123"},
+                                                   {"https://b1:8443", "https://b2:8443"}}));
+  const auto said = [](const std::string& keys) {
+    return fault("storage: {runtime: {type: clickhouse, " + keys + "}}\n");
+  };
+  EXPECT_NE(said("addr: \"ch:8123\"").find("begin with http://"), std::string::npos);
+  EXPECT_NE(said("addr: \"http://me:x@ch\"").find("must not hold a name"), std::string::npos);
+  EXPECT_NE(said("shards: [{replicas: []}]").find("each shard needs replicas"), std::string::npos);
+  EXPECT_NE(said("database: \"a;b\"").find("letters, digits and _"), std::string::npos);
+  EXPECT_NE(said("insert_quorum: 2").find("not be more than the replicas"), std::string::npos);
+  EXPECT_NE(said("addr: \"http://a\", shards: [{replicas: [\"http://b\"]}]").find("not both"),
+            std::string::npos);
 }
 
 }  // namespace

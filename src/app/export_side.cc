@@ -1,11 +1,15 @@
 #include "app/export_side.h"
 
 #include <cmath>
+#include <thread>
 #include <utility>
 
-#include "export/influx_destination.h"
+#include "export/influx.h"
+#include "export/points.h"
 #include "export/postgres.h"
+#include "export/rows.h"
 #include "export/sqlstate.h"
+#include "export/text_destination.h"
 
 namespace sightglass::app {
 namespace {
@@ -64,6 +68,18 @@ exporting::OutboxOptions outbox_options(const PostgresConfig& config) {
   return options;
 }
 
+exporting::OutboxOptions outbox_options(const ClickHouseConfig& config) {
+  exporting::OutboxOptions options;
+  options.engine = "clickhouse";
+  options.sentence = exporting::clickhouse_sentence;
+  options.exact = true;
+  options.batch_points = static_cast<std::size_t>(config.batch_rows);
+  options.batch_bytes = config.batch_bytes;
+  options.batch_age_ns = config.batch_age_ns;
+  options.max_lag_bytes = config.max_lag_bytes;
+  return options;
+}
+
 std::string gateway_name(const ExportSide::Parts& parts) {
   return parts.config.gateway.empty() ? parts.gateway : parts.config.gateway;
 }
@@ -101,11 +117,39 @@ admin::HealthCheck health_of(const std::string& engine, const exporting::Outbox&
 
 }  // namespace
 
+exporting::ClickHouseOptions clickhouse_options(const ClickHouseConfig& config,
+                                                const std::vector<std::string>& replicas,
+                                                const std::string& gateway) {
+  exporting::ClickHouseOptions options;
+  options.replicas = replicas;
+  options.database = config.database;
+  options.table = config.table;
+  options.username = config.username;
+  options.password = config.password;
+  options.ca_file = config.ca_file;
+  options.gateway = gateway;
+  options.quorum = config.insert_quorum != 0 ? config.insert_quorum : replicas.size() > 1 ? 2 : 1;
+  options.timeout_ns = config.timeout_ns;
+  return options;
+}
+
 Result<std::unique_ptr<exporting::Destination>> ExportSide::influx(const Parts& parts) {
   const auto& config = *parts.config.storage.influx;
   SG_ASSIGN(auto sink, exporting::make_influx(influx_options(config), parts.clock));
-  return exporting::make_influx_destination(config.measurement, gateway_name(parts),
-                                            std::move(sink));
+  return exporting::make_destination(
+      std::make_unique<exporting::PointWriter>(config.measurement, gateway_name(parts)),
+      std::move(sink));
+}
+
+Result<std::unique_ptr<exporting::Destination>> ExportSide::clickhouse(const Parts& parts) {
+  const auto& config = *parts.config.storage.clickhouse;
+  const auto gateway = gateway_name(parts);
+  const auto shards = config.all_shards();
+  const auto& replicas = shards[exporting::shard_of(gateway, shards.size())];
+  SG_ASSIGN(auto sink,
+            exporting::make_clickhouse(clickhouse_options(config, replicas, gateway), parts.clock));
+  return exporting::make_destination(std::make_unique<exporting::RowWriter>(gateway),
+                                     std::move(sink));
 }
 
 Result<std::unique_ptr<exporting::Destination>> ExportSide::postgres(const Parts& parts) {
@@ -134,13 +178,16 @@ Status ExportSide::add(const Parts& parts, exporting::OutboxOptions options,
 
 Result<std::unique_ptr<ExportSide>> ExportSide::open(const Parts& parts) {
   const auto& storage = parts.config.storage;
-  if (!storage.influx && !storage.postgres) return nullptr;
+  if (!storage.influx && !storage.postgres && !storage.clickhouse) return nullptr;
   std::unique_ptr<ExportSide> side(new ExportSide);
   if (storage.influx) {
     SG_TRY(side->add(parts, outbox_options(*storage.influx), influx(parts)));
   }
   if (storage.postgres) {
     SG_TRY(side->add(parts, outbox_options(*storage.postgres), postgres(parts)));
+  }
+  if (storage.clickhouse) {
+    SG_TRY(side->add(parts, outbox_options(*storage.clickhouse), clickhouse(parts)));
   }
   return side;
 }
@@ -149,12 +196,16 @@ void ExportSide::start() {
   for (const auto& lane : lanes_) lane.carrier->start();
 }
 
+// At the same time: each may use all of it.
 Status ExportSide::stop() {
-  Status stopped;
-  for (const auto& lane : lanes_) {
-    if (auto one = lane.carrier->stop(kCloseWithin); !one) stopped = std::move(one);
+  std::vector<Status> ended(lanes_.size());
+  std::vector<std::thread> stopping;
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    stopping.emplace_back([&, i] { ended[i] = lanes_[i].carrier->stop(kCloseWithin); });
   }
-  return stopped;
+  for (auto& thread : stopping) thread.join();
+  for (auto& status : ended) SG_TRY(std::move(status));
+  return {};
 }
 
 std::vector<admin::HealthCheck> ExportSide::health() const {

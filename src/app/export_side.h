@@ -10,6 +10,7 @@
 #include "base/file_system.h"
 #include "base/random.h"
 #include "export/carrier.h"
+#include "export/clickhouse.h"
 
 namespace sightglass::app {
 
@@ -36,6 +37,7 @@ class ExportSide {
   ExportSide() = default;
   static Result<std::unique_ptr<exporting::Destination>> influx(const Parts& parts);
   static Result<std::unique_ptr<exporting::Destination>> postgres(const Parts& parts);
+  static Result<std::unique_ptr<exporting::Destination>> clickhouse(const Parts& parts);
   Status add(const Parts& parts, exporting::OutboxOptions options,
              Result<std::unique_ptr<exporting::Destination>> to);
 
@@ -47,5 +49,10 @@ class ExportSide {
   };
   std::vector<Lane> lanes_;
 };
+
+// Of one of its shards. `gateway`: whose rows they are.
+exporting::ClickHouseOptions clickhouse_options(const ClickHouseConfig& config,
+                                                const std::vector<std::string>& replicas,
+                                                const std::string& gateway);
 
 }  // namespace sightglass::app

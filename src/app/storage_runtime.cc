@@ -107,6 +107,63 @@ void bind_postgres(Binder& b, PostgresConfig& postgres) {
   }
 }
 
+bool is_web_address(const std::string& addr) {
+  return addr.starts_with("http://") || addr.starts_with("https://");
+}
+
+// They stand in SQL as they are.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.find_first_not_of(
+                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW"
+                              "XYZ0123456789_") == std::string::npos;
+}
+
+void check_clickhouse(Binder& b, const ClickHouseConfig& clickhouse) {
+  for (const auto& shard : clickhouse.all_shards()) {
+    if (shard.empty()) b.refuse("each shard needs replicas, a list of http://HOST:PORT");
+    for (const auto& addr : shard) {
+      if (!is_web_address(addr)) b.refuse("each address must begin with http:// or https://");
+      refuse_userinfo(b, addr);
+    }
+    if (clickhouse.insert_quorum > static_cast<std::int64_t>(shard.size())) {
+      b.refuse("insert_quorum must not be more than the replicas of each shard");
+    }
+  }
+  if (!is_plain_name(clickhouse.database) || !is_plain_name(clickhouse.table)) {
+    b.refuse("database and table must be of letters, digits and _");
+  }
+}
+
+void bind_clickhouse(Binder& b, ClickHouseConfig& clickhouse) {
+  std::string addr = clickhouse.addr;
+  b.text("addr", addr, "of one server without shards: http://HOST:PORT or https://HOST:PORT");
+  b.list("shards", "in place of addr; a gateway's rows go to one of them, by its id",
+         [&](Binder& shard) {
+           std::vector<std::string> replicas;
+           shard.texts("replicas", replicas, "the addresses of its replicas, tried in this order");
+           clickhouse.shards.push_back(std::move(replicas));
+         });
+  if (addr != clickhouse.addr && !clickhouse.shards.empty()) {
+    b.refuse("clickhouse takes addr or shards, not both");
+  }
+  clickhouse.addr = std::move(addr);
+  b.text("database", clickhouse.database, "where deploy/clickhouse made its tables");
+  b.text("table", clickhouse.table, "the table of rows");
+  b.text("username", clickhouse.username, "empty: the server's default user");
+  b.text("password", clickhouse.password, "${ENV} works");
+  b.text("ca_file", clickhouse.ca_file, "PEM bundle instead of the system's");
+  b.integer("insert_quorum", clickhouse.insert_quorum, 0, 16,
+            "so many replicas have a block before it counts; 0: 2 where a shard has replicas");
+  b.integer("batch_rows", clickhouse.batch_rows, 1, 100'000, "a block is sent with so many rows");
+  b.bytes("batch_bytes", clickhouse.batch_bytes, "or of this size");
+  b.duration("batch_age", clickhouse.batch_age_ns, "or when its oldest row is so old");
+  b.duration("timeout", clickhouse.timeout_ns, "of one call");
+  b.bytes("max_lag_bytes", clickhouse.max_lag_bytes,
+          "of journal that waits for it, within journal.max_bytes; past it the oldest are given up "
+          "and counted");
+  check_clickhouse(b, clickhouse);
+}
+
 template <typename T>
 void bind_once(Binder& b, const char* type, std::optional<T>& slot, void (*bind)(Binder&, T&)) {
   if (slot) b.refuse(std::string("storage.runtime names ") + type + " twice; once is enough");
@@ -145,15 +202,9 @@ void bind_storage_runtime(Binder& b, StorageRuntime& runtime) {
       {{"influxdb", [&](Binder& x) { bind_once(x, "influxdb", into.influx, bind_influx); }},
        {"redis", [&](Binder& x) { bind_once(x, "redis", into.redis, bind_redis); }},
        {"postgres", [&](Binder& x) { bind_once(x, "postgres", into.postgres, bind_postgres); }},
-       {"clickhouse", [&](Binder&) { into.clickhouse = true; }}},
-      "which engine: influxdb, redis, postgres");
-}
-
-Status check_built(const StorageRuntime& runtime, std::string_view file) {
-  if (!runtime.clickhouse) return {};
-  return fail(Code::kInvalid, std::string(file) +
-                                  ": storage.runtime: this version has no engine 'clickhouse'; "
-                                  "remove it, nothing would be sent there");
+       {"clickhouse",
+        [&](Binder& x) { bind_once(x, "clickhouse", into.clickhouse, bind_clickhouse); }}},
+      "which engine: influxdb, redis, postgres, clickhouse");
 }
 
 }  // namespace sightglass::app

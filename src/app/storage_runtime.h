@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/binder.h"
 #include "base/clock.h"
@@ -57,21 +58,35 @@ struct HostAndPort {
   std::uint16_t port = 0;
 };
 std::optional<HostAndPort> split_address(const std::string& addr, std::uint16_t default_port);
+struct ClickHouseConfig {
+  std::string addr = "http://127.0.0.1:8123";    // without shards
+  std::vector<std::vector<std::string>> shards;  // each with its replicas' addresses
+  std::string database = "sightglass", table = "events";
+  std::string username, password;
+  std::string ca_file;             // empty: the system's
+  std::int64_t insert_quorum = 0;  // 0: 2 where a shard has replicas, else 1
+  std::int64_t batch_rows = 20'000;
+  std::uint64_t batch_bytes = 8ull << 20;
+  Nanos batch_age_ns = 5 * kSecond;  // ClickHouse likes few inserts
+  Nanos timeout_ns = 30 * kSecond;
+  std::uint64_t max_lag_bytes = 8ull << 30;
+  // The shards, also where there is one only.
+  std::vector<std::vector<std::string>> all_shards() const {
+    return shards.empty() ? std::vector<std::vector<std::string>>{{addr}} : shards;
+  }
+  friend bool operator==(const ClickHouseConfig&, const ClickHouseConfig&) = default;
+};
 
 // At most one engine of each type.
 struct StorageRuntime {
   std::optional<InfluxConfig> influx;
   std::optional<RedisConfig> redis;
   std::optional<PostgresConfig> postgres;
-  bool clickhouse = false;
+  std::optional<ClickHouseConfig> clickhouse;
   friend bool operator==(const StorageRuntime&, const StorageRuntime&) = default;
 };
 
 // Binds one engine's map.
 void bind_storage_runtime(Binder& b, StorageRuntime& runtime);
-
-// Refuses the types whose names are known but for which this version has no engine: a configuration
-// that names one would otherwise seem to work.
-Status check_built(const StorageRuntime& runtime, std::string_view file);
 
 }  // namespace sightglass::app

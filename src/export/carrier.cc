@@ -16,7 +16,7 @@ constexpr auto kLook = std::chrono::milliseconds(50);
 
 Result<std::unique_ptr<Carrier>> Carrier::make(Parts parts, std::unique_ptr<Outbox> outbox,
                                                std::uint64_t max_lag_bytes) {
-  const auto cursor = outbox->durable_position().value_or(0);
+  const auto cursor = outbox->heard();
   if (cursor > parts.journal.committed()) SG_TRY(parts.journal.advance_to(cursor));
   std::unique_ptr<Carrier> carrier(new Carrier(std::move(parts), std::move(outbox)));
   const auto& p = carrier->parts_;

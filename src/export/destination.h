@@ -24,6 +24,11 @@ class Destination {
   virtual void append(Bytes payload, journal::Position position, Nanos accept_ns) = 0;
   virtual std::size_t count() const = 0;  // entries that are kept
   virtual std::size_t bytes() const = 0;  // about what they take
+  struct Mark {
+    journal::Position position = 0;
+    Nanos accept_ns = 0;
+  };
+  virtual Mark mark(std::size_t entry) const = 0;  // of the record that it was made of
   virtual void clear() = 0;
 
   // Hands over the entries from `first` up to `last`, that one not; waits for what comes of it.

@@ -6,7 +6,7 @@
 namespace sightglass::exporting {
 namespace {
 
-constexpr std::size_t kBodyKept = 4 << 10;
+constexpr std::size_t kBodyKept = 32 << 10;  // a table of a thousand columns
 
 }  // namespace
 
@@ -59,13 +59,14 @@ class HttpCaller::Exchange final : public net::CallHandler {
 HttpCaller::~HttpCaller() = default;
 
 Result<std::unique_ptr<HttpCaller>> HttpCaller::make(const std::string& url,
-                                                     const std::string& ca_file,
-                                                     const Clock& clock) {
+                                                     const std::string& ca_file, const Clock& clock,
+                                                     Broken broken) {
   SG_ASSIGN(auto where, net::parse_url(url));
   std::unique_ptr<HttpCaller> caller(new HttpCaller(std::move(where), clock));
   SG_ASSIGN(caller->loop_, net::Loop::make(clock));
   net::Client::Options options;
   options.max_idle = 1;
+  if (broken == Broken::kSay) options.timeouts.again_ns = -1;
   if (caller->where_.origin.tls) {
     SG_ASSIGN(options.tls, net::TlsContext::client({ca_file}));
   }

@@ -17,7 +17,7 @@ namespace sightglass::exporting {
 struct HttpAnswer {
   int status = 0;
   std::string retry_after;  // the field as it came
-  std::string body;         // its first 4 KiB
+  std::string body;         // its first 32 KiB
 };
 
 struct HttpFailure {
@@ -28,10 +28,14 @@ struct HttpFailure {
 // Threads: call() from one; stop_by() from any. Keeps a connection between calls.
 class HttpCaller {
  public:
+  // What is done where a kept connection breaks before any byte of an answer: it may have been
+  // closed while it was idle, or the request was taken.
+  enum class Broken : std::uint8_t { kSendAgain, kSay };
   // `url`: "http://host:8086/prefix". `ca_file`: instead of the system's authorities; empty: those.
   // Errors: kInvalid for the URL or the file.
   static Result<std::unique_ptr<HttpCaller>> make(const std::string& url,
-                                                  const std::string& ca_file, const Clock& clock);
+                                                  const std::string& ca_file, const Clock& clock,
+                                                  Broken broken = Broken::kSendAgain);
   ~HttpCaller();
 
   // `target` follows the URL's prefix. `fields`: further header lines, each with its CRLF.

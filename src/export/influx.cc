@@ -1,95 +1,16 @@
 #include "export/influx.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/text.h"
 #include "export/http_caller.h"
+#include "export/http_words.h"
 
 namespace sightglass::exporting {
 namespace {
 
 using Kind = Verdict::Kind;
-
-constexpr int kLevel = 3;  // lines are much alike: a tenth of their size already
-constexpr int kGzipWindow = 15 + 16;
-
-// False when there is no memory for it.
-bool pack(std::string_view in, std::string& out) {
-  z_stream stream{};
-  if (deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-    return false;
-  }
-  out.resize(deflateBound(&stream, in.size()));
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));  // only read
-  stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const bool done = deflate(&stream, Z_FINISH) == Z_STREAM_END;
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return done;
-}
-
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out.push_back(c);
-    } else {
-      out.push_back('%');
-      out.push_back(kHex[byte >> 4]);
-      out.push_back(kHex[byte & 15]);
-    }
-  }
-  return out;
-}
-
-std::string base64(std::string_view in) {
-  constexpr std::string_view kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < in.size(); i += 3) {
-    const auto byte = [&](std::size_t k) -> std::uint32_t {
-      return i + k < in.size() ? static_cast<unsigned char>(in[i + k]) : 0;
-    };
-    const auto group = byte(0) << 16 | byte(1) << 8 | byte(2);
-    out.push_back(kLetters[group >> 18]);
-    out.push_back(kLetters[group >> 12 & 63]);
-    out.push_back(i + 1 < in.size() ? kLetters[group >> 6 & 63] : '=');
-    out.push_back(i + 2 < in.size() ? kLetters[group & 63] : '=');
-  }
-  return out;
-}
-
-Reason reason_of(net::CallError error) {
-  switch (error) {
-    case net::CallError::kResolve:
-      return Reason::kResolve;
-    case net::CallError::kConnect:
-      return Reason::kConnect;
-    case net::CallError::kTls:
-      return Reason::kTls;
-    case net::CallError::kTimeoutConnect:
-    case net::CallError::kTimeoutHead:
-    case net::CallError::kTimeoutIdle:
-      return Reason::kTimeout;
-    case net::CallError::kReset:
-    case net::CallError::kTruncated:
-      return Reason::kReset;
-    case net::CallError::kBadResponse:
-      return Reason::kNonsense;
-    case net::CallError::kCancelled:
-      return Reason::kCancelled;
-  }
-  return Reason::kNonsense;
-}
 
 // Of `{"error":"partial write: points beyond retention policy dropped=3"}`. Without the number one
 // is said to be lost.
@@ -103,7 +24,7 @@ std::uint64_t dropped_of(std::string_view body) {
   return count && *count >= 0 ? static_cast<std::uint64_t>(*count) : 1;
 }
 
-class Influx final : public LineSink {
+class Influx final : public Sink {
  public:
   Influx(const InfluxOptions& options, std::unique_ptr<HttpCaller> caller)
       : options_(options), caller_(std::move(caller)) {
@@ -117,16 +38,13 @@ class Influx final : public LineSink {
     const std::string common =
         "Content-Type: text/plain; charset=utf-8\r\nContent-Encoding: gzip\r\n";
     fields_v1_ = fields_v2_ = common;
-    if (!options.username.empty()) {
-      fields_v1_ +=
-          "Authorization: Basic " + base64(options.username + ":" + options.password) + "\r\n";
-    }
+    fields_v1_ += basic_authorization(options.username, options.password);
     if (!options.token.empty()) fields_v2_ += "Authorization: Token " + options.token + "\r\n";
     forget_version();
   }
 
-  Verdict send(std::string_view lines) override {
-    if (!pack(lines, packed_)) return {.kind = Kind::kRetry, .reason = Reason::kBusy};
+  Verdict send(const Part& part) override {
+    if (!pack(part.text(), packed_)) return {.kind = Kind::kRetry, .reason = Reason::kBusy};
     auto answer = post();
     // InfluxDB 2 says in JSON that a bucket is missing; a server of version 1, in plain text, that
     // there is no such path.
@@ -196,7 +114,7 @@ Verdict read_influx_answer(int status, std::string_view body, std::string_view r
   return is(Kind::kRetry, Reason::kNonsense);
 }
 
-Result<std::unique_ptr<LineSink>> make_influx(const InfluxOptions& options, const Clock& clock) {
+Result<std::unique_ptr<Sink>> make_influx(const InfluxOptions& options, const Clock& clock) {
   SG_ASSIGN(auto caller, HttpCaller::make(options.addr, options.ca_file, clock));
   return std::make_unique<Influx>(options, std::move(caller));
 }

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "export/verdict.h"
+#include "export/sink.h"
 
 namespace sightglass::exporting {
 
@@ -20,19 +20,10 @@ struct InfluxOptions {
   Nanos timeout_ns = 30 * kSecond;
 };
 
-// Takes lines and says what became of them.
-// Threads: send() from one; stop_by() from any: sends end by then, also the one that runs.
-class LineSink {
- public:
-  virtual ~LineSink() = default;
-  virtual Verdict send(std::string_view lines) = 0;
-  virtual void stop_by(Nanos monotonic_ns) = 0;
-};
-
 // POSTs to /api/v2/write or /write, packed with gzip. Where the version is not given, an answer
 // that the path does not exist makes it version 1, until the connection fails next. Errors:
 // kInvalid for an address or a file of authorities that is none.
-Result<std::unique_ptr<LineSink>> make_influx(const InfluxOptions& options, const Clock& clock);
+Result<std::unique_ptr<Sink>> make_influx(const InfluxOptions& options, const Clock& clock);
 
 // What InfluxDB's answer means. `body`: the beginning of what it said; nothing of it is passed on
 // but a number.

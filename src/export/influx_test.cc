@@ -10,7 +10,7 @@ namespace {
 
 using Kind = Verdict::Kind;
 
-constexpr const char* kLine = "m,a=b requests=1i 1\n";
+const Points kPoints = {"m,a=b requests=1i 1\n", {{20, 1, 0}}};
 
 InfluxOptions to(const FakeInflux& fake) {
   InfluxOptions options;
@@ -26,7 +26,7 @@ Verdict sent(const InfluxOptions& options) {
   const SystemClock clock;
   const auto sink = make_influx(options, clock);
   EXPECT_TRUE(sink) << sink.error().message;
-  return sink ? (*sink)->send(kLine) : Verdict{};
+  return sink ? (*sink)->send(Part(kPoints)) : Verdict{};
 }
 
 TEST(Influx, VersionTwoGetsTokenOrganisationAndBucketPacked) {
@@ -135,8 +135,8 @@ TEST(Influx, ACallEndsWhenTheServerStops) {
     while (fake.requests() == 0) std::this_thread::yield();
     sink->stop_by(clock.monotonic_ns());
   });
-  EXPECT_EQ(sink->send(kLine).reason, Reason::kCancelled);
-  EXPECT_EQ(sink->send(kLine).reason, Reason::kCancelled);
+  EXPECT_EQ(sink->send(Part(kPoints)).reason, Reason::kCancelled);
+  EXPECT_EQ(sink->send(Part(kPoints)).reason, Reason::kCancelled);
   EXPECT_EQ(fake.requests(), 1);
 }
 

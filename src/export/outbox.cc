@@ -5,12 +5,14 @@
 #include <utility>
 
 #include "base/crc32c.h"
+#include "base/failpoint.h"
 #include "journal/durable_file.h"
 
 namespace sightglass::exporting {
 namespace {
 
-constexpr std::string_view kMagic = "sgex1";
+constexpr std::string_view kMagic = "sgex2", kOldMagic = "sgex1";  // that one without a cut
+constexpr Nanos kDay = 86'400 * kSecond;
 constexpr Nanos kSaveEvery = kSecond;
 constexpr Nanos kSaveIdleEvery = 30 * kSecond;  // while there is nothing to send
 constexpr unsigned kInvalidTries = 5;           // before the points are sent one by one
@@ -51,14 +53,18 @@ Status Outbox::read_cursor() {
   SG_TRY(journal::make_durable_folder(fs_, options_.directory));
   const auto path = options_.directory + "/" + options_.engine;
   bool known = false;
-  if (const auto text = read_file(fs_, path, 4096); text && text->starts_with(kMagic)) {
+  const auto text = read_file(fs_, path, 4096);
+  if (text && (text->starts_with(kMagic) || text->starts_with(kOldMagic))) {
     ByteReader in(Bytes(*text).substr(kMagic.size()));
     const auto position = in.u64();
     const auto gap_records = in.u64();
+    const auto cut = text->starts_with(kMagic) ? in.u64() : 0;
     const auto sum = in.u32();
     if (in.ok() && in.empty() && sum == crc32c(Bytes(*text).substr(0, text->size() - 4))) {
       known = true;
       saved_ = position;
+      cut_position_ = cut;
+      resumed_cut_ = options_.exact && cut > position ? cut : 0;
       delivery_.recall_gap(gap_records);
     }
   }
@@ -82,6 +88,7 @@ Status Outbox::write_cursor() {
   ByteWriter out(text);
   out.u64(position);
   out.u64(delivery_.gap_records());
+  out.u64(cut_position_);
   out.u32(crc32c(text));
   SG_TRY(replace_file(fs_, options_.directory + "/" + options_.engine, text));
   saved_ = position;
@@ -104,8 +111,17 @@ void Outbox::save_cursor(Nanos every_ns) {
 
 // ---- batches ------------------------------------------------------------------------------------
 
+// A batch of before this start ends where it did then.
 bool Outbox::full() const {
+  if (resumed_cut_ != 0) return seen_ >= resumed_cut_;
   return to_->count() >= options_.batch_points || to_->bytes() >= options_.batch_bytes;
+}
+
+// The end that was noted is no longer in the journal, or another day has begun.
+bool Outbox::must_end_before(journal::Position position) const {
+  if (!options_.exact || to_->count() == 0) return false;
+  return (resumed_cut_ != 0 && position > resumed_cut_) ||
+         to_->mark(to_->count() - 1).accept_ns / kDay != accept_ns_ / kDay;
 }
 
 // Records between what was seen and `first` were cut away, or skipped because this fold lagged.
@@ -121,11 +137,13 @@ void Outbox::apply(const journal::Reader::Batch& batch) {
   accept_ns_ = batch.header.accept_ns;
   for (const auto& record : batch.records) {
     if (record.position <= seen_) continue;
+    if (must_end_before(record.position)) deliver();
+    if (closed_) return;
     seen_ = record.position;
     if (record.kind != journal::RecordKind::kEvent) continue;
     if (to_->count() == 0) batch_began_ns_ = clock_.monotonic_ns();
     to_->append(record.payload, record.position, accept_ns_);
-    if (full()) deliver();
+    if (to_->count() > 0 && full()) deliver();
     if (closed_) return;
   }
   seen_ = std::max(seen_, batch.header.first + batch.header.count - 1);
@@ -135,7 +153,8 @@ void Outbox::apply(const journal::Reader::Batch& batch) {
 void Outbox::idle(Nanos accept_ns) {
   (void)accept_ns;
   const bool old = clock_.monotonic_ns() - batch_began_ns_ >= options_.batch_age_ns;
-  if (to_->count() > 0 && !closed_ && (old || closing_.load())) {
+  const bool whole = resumed_cut_ == 0;
+  if (to_->count() > 0 && !closed_ && whole && (old || closing_.load())) {
     // What fails is tried again at a later call; meanwhile the batch grows.
     while (delivery_.due() && !attempt() && delivery_.due()) {
     }
@@ -158,6 +177,12 @@ void Outbox::deliver() {
 }
 
 void Outbox::cut_parts() {
+  resumed_cut_ = 0;
+  if (options_.exact) {
+    parts_.push_back({cut_, to_->count()});
+    cut_ = to_->count();
+    return;
+  }
   for (auto last = to_->count(); last > cut_;) {
     const auto first = last - cut_ > most_points_ ? last - most_points_ : cut_;
     parts_.push_back({first, last});
@@ -166,14 +191,32 @@ void Outbox::cut_parts() {
   cut_ = to_->count();
 }
 
+// Nothing is sent before its end is on disk.
+bool Outbox::note_cut() {
+  const auto cut = to_->mark(parts_.back().last - 1).position;
+  if (!options_.exact || cut == cut_position_) return true;
+  const auto before = std::exchange(cut_position_, cut);
+  if (write_cursor()) {
+    saved_at_ns_ = clock_.monotonic_ns();
+    return true;
+  }
+  cut_position_ = before;
+  delivery_.failed(0, {.kind = Verdict::Kind::kRetry, .reason = Reason::kNotNoted});
+  return false;
+}
+
 // One request; true when the whole batch is done.
 bool Outbox::attempt() {
   if (parts_.empty()) cut_parts();
+  if (!note_cut()) return false;
+  SG_FAILPOINT("export.cut");
   const auto part = parts_.back();
   const auto verdict = to_->send(part.first, part.last);
   switch (verdict.kind) {
     case Verdict::Kind::kTaken:
+      SG_FAILPOINT("export.taken");
       parts_.pop_back();
+      confirmed_.store(to_->mark(part.last - 1).position);
       delivery_.taken(part.last - part.first, verdict);
       invalid_tries_ = 0;
       isolated_ = 0;
@@ -271,7 +314,7 @@ void Outbox::begin_close(Nanos within_ns) {
 
 void Outbox::finish() {
   closing_.store(true);
-  if (to_->count() > 0 && !closed_) deliver();
+  if (to_->count() > 0 && !closed_ && resumed_cut_ == 0) deliver();
   closed_ = true;
   save_cursor(0);
 }

@@ -1,6 +1,7 @@
 // The fold that carries requests to an engine outside: cut into batches, sent until taken.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -23,12 +24,17 @@ struct OutboxOptions {
   std::size_t batch_bytes = 1u << 20;
   Nanos batch_age_ns = kSecond;
   std::uint64_t max_lag_bytes = 1ull << 30;  // of journal
+  // For an engine that keeps what is sent twice, unless it comes in the same blocks: where a batch
+  // ends is noted on disk before it is sent, so that after a restart it ends there again; and none
+  // holds records that were accepted on different days (UTC).
+  bool exact = false;
   Backoff backoff = {};
 };
 
 // Sends an entry for every request, in the order of the journal. The cursor (all up to there was
 // taken, or is counted as lost) is kept in a file of its own and is what holds the journal, so that
-// a restart goes on there; what was sent behind it is sent again, which its engine must bear.
+// a restart goes on there; what was sent behind it is sent again, in whatever batches or, where the
+// options say exact, in the same ones: which its engine must bear.
 //
 // Threads: the fold's from a runner of its own, which waits in apply() while the engine does not
 // take: the journal is the queue, and nobody else waits. begin_close(), health() and the lag from
@@ -59,6 +65,9 @@ class Outbox final : public journal::Fold {
   // After the runner has stopped: the last batch, the cursor.
   void finish();
 
+  // Up to here an engine may have heard of records: a journal that lost its end goes on behind it.
+  journal::Position heard() const { return std::max(saved_, resumed_cut_); }
+
   struct Lag {
     std::uint64_t records = 0;
     double seconds = 0;
@@ -77,6 +86,8 @@ class Outbox final : public journal::Fold {
   void save_cursor(Nanos every_ns);
   void note_hole(journal::Position first);
   bool full() const;
+  bool must_end_before(journal::Position position) const;
+  bool note_cut();
   void deliver();
   bool attempt();
   void cut_parts();
@@ -105,6 +116,8 @@ class Outbox final : public journal::Fold {
   journal::Position seen_ = 0;   // everything up to here is in the batch, or was
   journal::Position saved_ = 0;  // the cursor in the file
   Nanos saved_at_ns_ = 0;
+  journal::Position cut_position_ = 0;  // of the last entry in `parts_`, as far as noted
+  journal::Position resumed_cut_ = 0;   // where a batch ends that was noted before this start
   bool cursor_failed_ = false;
   bool sent_since_save_ = false;
   bool closed_ = false;

@@ -4,7 +4,9 @@
 
 #include "../tests/support/batches.h"
 #include "export/fake_influx.h"
-#include "export/influx_destination.h"
+#include "export/influx.h"
+#include "export/points.h"
+#include "export/text_destination.h"
 #include "journal/testing.h"
 
 namespace sightglass::exporting {
@@ -42,7 +44,8 @@ class OutboxTest : public ::testing::Test {
     influx.bucket = "b";
     influx.token = "hush-token";
     influx.timeout_ns = timeout_ns;
-    auto to = make_influx_destination("llm_request", "gw-1", *make_influx(influx, clock_));
+    auto to = make_destination(std::make_unique<PointWriter>("llm_request", "gw-1"),
+                               *make_influx(influx, clock_));
     auto outbox = Outbox::open(options_, std::move(to), *journal_, bench_.fs, clock_, random_,
                                bench_.telemetry, bench_.log);
     ASSERT_TRUE(outbox) << outbox.error().message;

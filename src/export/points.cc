@@ -103,7 +103,7 @@ void PointWriter::fields(std::string& line) const {
   count("cost_nanousd", event_.get(cost_));
 }
 
-void PointWriter::append(Bytes payload, journal::Position position, Points& out) {
+void PointWriter::append(Bytes payload, journal::Position position, Nanos accept_ns, Points& out) {
   if (catalogue_ == nullptr || !event::decode_head(payload, event_)) return;
   const auto& types = catalogue_->event_types();
   if (event_.type >= types.size() || !types[event_.type].terminal) return;
@@ -118,7 +118,7 @@ void PointWriter::append(Bytes payload, journal::Position position, Points& out)
              millisecond * kPerMillisecond +
                  static_cast<std::int64_t>(position % static_cast<std::uint64_t>(kPerMillisecond)));
   line.append("\n");
-  out.ends.push_back(line.size());
+  out.points.push_back({line.size(), position, accept_ns});
 }
 
 }  // namespace sightglass::exporting

@@ -8,23 +8,9 @@
 #include <vector>
 
 #include "event/event.h"
-#include "journal/record.h"
+#include "export/sink.h"
 
 namespace sightglass::exporting {
-
-// Lines that are sent together.
-struct Points {
-  std::string text;
-  std::vector<std::size_t> ends;  // of each line in `text`, behind its line feed
-  std::size_t count() const { return ends.size(); }
-  void clear() { text.clear(), ends.clear(); }
-  // The lines from `first` up to `last`, that one not.
-  std::string_view range(std::size_t first, std::size_t last) const {
-    const auto begin = first == 0 ? 0 : ends[first - 1];
-    return first == last ? std::string_view()
-                         : std::string_view(text).substr(begin, ends[last - 1] - begin);
-  }
-};
 
 // Writes one point for each terminal event of the gateway's own.
 //
@@ -33,12 +19,12 @@ struct Points {
 // The timestamp is the event's millisecond, and below it the last six digits of its journal
 // position: the same event always gives the same point, so that sending it again overwrites it, and
 // two events of a series share one only when a million records lie between them in one millisecond.
-class PointWriter {
+class PointWriter final : public Writer {
  public:
   PointWriter(std::string measurement, std::string gateway);
-  void use(const std::shared_ptr<const event::Catalogue>& catalogue);  // in force from here on
+  void use(const std::shared_ptr<const event::Catalogue>& catalogue) override;
   // Appends the point of this record, if it is such an event. Cost: about 1 µs.
-  void append(Bytes payload, journal::Position position, Points& out);
+  void append(Bytes payload, journal::Position position, Nanos accept_ns, Points& out) override;
 
  private:
   struct Column {

@@ -20,7 +20,7 @@ std::string line_of(const TestEvent& event, journal::Position position = 42,
   PointWriter writer("llm_request", gateway);
   writer.use(testing::gateway_catalogue());
   Points points;
-  writer.append(batches.encode(event), position, points);
+  writer.append(batches.encode(event), position, kAt, points);
   return points.text;
 }
 
@@ -85,11 +85,16 @@ TEST(Points, EventsOfOneSeriesAndNanosecondAreDifferentPointsAndTheSameAgainEach
   EXPECT_EQ(lines.size(), 1'000u);
 }
 
-TEST(Points, LinesAreFoundByTheirNumber) {
-  Points points{"a\nbb\nccc\n", {2, 5, 9}};
-  EXPECT_EQ(points.range(0, 3), "a\nbb\nccc\n");
-  EXPECT_EQ(points.range(1, 2), "bb\n");
-  EXPECT_EQ(points.range(2, 2), "");
+TEST(Points, LinesAreFoundByTheirNumberAndByTheirPosition) {
+  const Points points{"a\nbb\nccc\n", {{2, 10, 0}, {5, 20, 0}, {9, 30, 0}}};
+  EXPECT_EQ(Part(points).text(), "a\nbb\nccc\n");
+  EXPECT_EQ(Part(points, 1, 2).text(), "bb\n");
+  EXPECT_EQ(Part(points, 2, 2).text(), "");
+  EXPECT_EQ(Part(points).behind(0).count(), 3u);
+  EXPECT_EQ(Part(points).behind(10).text(), "bb\nccc\n");
+  EXPECT_EQ(Part(points).behind(29).text(), "ccc\n");
+  EXPECT_EQ(Part(points, 0, 2).behind(15).text(), "bb\n");
+  EXPECT_TRUE(Part(points).behind(30).empty());
 }
 
 }  // namespace

@@ -90,6 +90,10 @@ class Postgres final : public Destination {
   }
   std::size_t count() const override { return entries_.size(); }
   std::size_t bytes() const override { return entries_.size() * sizeof(HourlyEntry); }
+  Mark mark(std::size_t entry) const override {
+    const auto& mark = entries_[entry].mark;
+    return {mark.position, mark.accept_ns};
+  }
   void clear() override { entries_.clear(); }
 
   Verdict send(std::size_t first, std::size_t last) override {

@@ -29,6 +29,12 @@ constexpr std::array<Words, kReasons> kWords = {{
     {"read_only", "it takes no writes; name the server that does in addr, or let it write"},
     {"full", "its disk is full; make room there"},
     {"schema", "its tables are of another version; make those of this version"},
+    {"quorum", "too few of its replicas take part; bring them back"},
+    {"foreign_rows",
+     "what it has under this gateway's id is not of this journal; give each gateway a gateway.id "
+     "of its own, and a new one after a backup was restored"},
+    {"not_noted",
+     "what is to be sent cannot be noted in the data folder's export first; look at this disk"},
     {"cancelled", "the server is stopping"},
 }};
 

@@ -25,10 +25,13 @@ enum class Reason : std::uint8_t {
   kNonsense,     // an answer that its protocol does not have
   kReadOnly,     // it takes no writes: a standby, or set so
   kFull,         // its disk is full
-  kSchema,       // its tables are of another version
+  kSchema,       // its tables are missing, or of another version
+  kQuorum,       // ClickHouse: too few replicas, or no ZooKeeper
+  kForeign,      // ClickHouse: its rows of this gateway's id are another journal's
+  kNotNoted,     // our own data folder: what is sent could not be noted first
   kCancelled,    // the server is stopping
 };
-inline constexpr std::size_t kReasons = 16;
+inline constexpr std::size_t kReasons = 19;
 std::string_view reason_name(Reason reason);
 // For people: what is wrong and what to do, in the words of InfluxDB. Holds nothing that came from
 // the engine. An engine with other words has a function of this type of its own.

@@ -1,0 +1,65 @@
+-- The table of rows on one ClickHouse server, 18.16 or later; what the columns mean: docs/clickhouse.md.
+--   clickhouse-client --multiquery < deploy/clickhouse/single.sql
+-- Nothing here replaces what is there.
+CREATE DATABASE IF NOT EXISTS sightglass;
+
+CREATE TABLE IF NOT EXISTS sightglass.events (
+    gateway String,
+    pos UInt64,
+    accept_date Date,
+    accept_time_ns Int64,
+    event_time DateTime,
+    event_time_ns Int64,
+    event_type String,
+    level String,
+    terminal UInt8,
+    request_id Nullable(String),
+    endpoint Nullable(String),
+    provider Nullable(String),
+    client Nullable(String),
+    key Nullable(String),
+    model Nullable(String),
+    model_requested Nullable(String),
+    model_upstream Nullable(String),
+    user_id Nullable(String),
+    session_id Nullable(String),
+    outcome Nullable(String),
+    error_type Nullable(String),
+    usage_state Nullable(String),
+    unpriced_reason Nullable(String),
+    is_streaming Nullable(UInt8),
+    ingested Nullable(UInt8),
+    status_code Nullable(Int64),
+    upstream_status Nullable(Int64),
+    attempts Nullable(Int64),
+    input_tokens Nullable(Int64),
+    cache_read_tokens Nullable(Int64),
+    cache_write_5m_tokens Nullable(Int64),
+    cache_write_1h_tokens Nullable(Int64),
+    output_tokens Nullable(Int64),
+    reasoning_tokens Nullable(Int64),
+    total_tokens Nullable(Int64),
+    cost_nanousd Nullable(Int64),
+    latency_us Nullable(Int64),
+    first_event_us Nullable(Int64),
+    first_content_us Nullable(Int64),
+    upstream_us Nullable(Int64),
+    overhead_us Nullable(Int64),
+    start_time_ns Nullable(Int64),
+    request_bytes Nullable(Int64),
+    response_bytes Nullable(Int64),
+    tool_calls Nullable(Int64),
+    flags Nested(name String, value UInt8),
+    ints Nested(name String, value Int64),
+    doubles Nested(name String, value Float64),
+    texts Nested(name String, value String)
+) ENGINE = MergeTree
+-- By the day or the month (toYYYYMM) of acceptance: no block spans two days, so that each is there whole or not at all.
+PARTITION BY toYYYYMM(accept_date)
+ORDER BY (toStartOfHour(event_time), gateway, pos);
+
+-- From 22.3 on, a plain table too ignores a block that comes again. Run this there, it is worth it:
+--   ALTER TABLE sightglass.events MODIFY SETTING non_replicated_deduplication_window = 10000;
+
+CREATE TABLE IF NOT EXISTS sightglass.schema_version (version UInt32) ENGINE = MergeTree ORDER BY version;
+INSERT INTO sightglass.schema_version VALUES (1);

@@ -1,0 +1,98 @@
+// ClickHouse as the table of every gateway's rows, over its HTTP interface.
+// Source: ClickHouse documentation, "HTTP interface" and "Data replication"; tried on 18.16.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "export/http_caller.h"
+#include "export/sink.h"
+
+namespace sightglass::exporting {
+
+struct ClickHouseOptions {
+  std::vector<std::string> replicas;  // of this gateway's shard: "http://host:8123"; at least one
+  std::string database = "sightglass", table = "events";
+  std::string username, password;
+  std::string ca_file;
+  std::string gateway;      // whose rows these are
+  std::int64_t quorum = 1;  // so many replicas have a block before it counts as taken
+  Nanos timeout_ns = 30 * kSecond;
+};
+
+// Inserts each part as one block: all of it is there afterwards, or nothing. Whatever the engine
+// did with a block whose answer was lost, it is there once in the end:
+//
+//  - before the first block, and after each that was not taken, it is asked what it has of this
+//    gateway from the block's first row on; what is there is not sent again;
+//  - what is sent again has the same bytes, which a Replicated table ignores if it has them.
+//
+// After a failure the next replica is tried. Nothing is ever dropped: whatever is answered, the
+// block waits.
+// Errors: kInvalid for an address or a file of authorities that is none.
+Result<std::unique_ptr<Sink>> make_clickhouse(const ClickHouseOptions& options, const Clock& clock);
+
+// Which of so many shards a gateway's rows go to, from 0: the one where the first eight bytes of
+// SHA-256("<gateway>#<number from 1>"), the first the highest, are the greatest number. One more
+// shard so takes over its share of gateways, and the others stay.
+std::size_t shard_of(std::string_view gateway, std::size_t shards);
+
+// What an answer means. `body`: its beginning; nothing of it is passed on.
+Verdict read_clickhouse_answer(int status, std::string_view body, std::string_view retry_after);
+
+// As reason_sentence(), in the words of ClickHouse.
+std::string_view clickhouse_sentence(Reason reason);
+
+// ---- questions --------------------------------------------------------------------------------
+
+// One replica and how it is asked.
+// Threads: those of an HttpCaller.
+class ClickHouseNode {
+ public:
+  static Result<std::unique_ptr<ClickHouseNode>> make(const ClickHouseOptions& options,
+                                                      const std::string& url, const Clock& clock);
+  // The answer's body, tab-separated; or what is wrong.
+  std::expected<std::string, Verdict> ask(const std::string& sql, std::string_view settings = "");
+  Verdict insert(std::string_view rows, std::string_view query_id, std::int64_t quorum);
+
+  // Whether the tables are those that rows are made for. kTaken: they are; also sets version().
+  Verdict look();
+  const std::string& version() const { return version_; }  // "18.16.1"; empty before look()
+  const std::vector<std::string>& differences() const { return differences_; }  // of the columns
+  void stop_by(Nanos monotonic_ns) { caller_->stop_by(monotonic_ns); }
+
+ private:
+  ClickHouseNode(const ClickHouseOptions& options, std::unique_ptr<HttpCaller> caller);
+  std::string settings_for_inserts(std::int64_t quorum) const;
+  const std::string database_, table_;
+  const Nanos timeout_ns_;
+  const std::unique_ptr<HttpCaller> caller_;
+  std::string target_, fields_, insert_;
+  std::string version_;
+  std::vector<std::string> differences_;
+  std::string packed_;
+};
+
+// `'…'` with what must be escaped in it.
+std::string sql_text(std::string_view text);
+// What columns lack or have otherwise than row_columns(), a sentence each. `listed`: "name type"
+// of each, between commas.
+std::vector<std::string> column_differences(std::string_view listed);
+// What there is of a gateway from a block's first row on.
+struct Present {
+  journal::Position last = 0;   // the greatest position; 0: nothing
+  std::int64_t in_block = 0;    // so many rows up to the block's last one
+  std::int64_t accept_sum = 0;  // of these the sum of accept_time_ns % kAcceptModulus
+  std::int64_t running = 0;     // inserts of this gateway that still run
+  bool operator==(const Present&) const = default;
+};
+inline constexpr std::int64_t kAcceptModulus = 1'000'000'007;
+// `line`: these four between tabs. nullopt: it is no such answer.
+std::optional<Present> read_present(std::string_view line);
+
+}  // namespace sightglass::exporting

@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""`storage.runtime` with real ClickHouse servers of Debian (18.16): each row of each gateway is there once, also when
+shards, replicas and gateways are killed under load, blocks come again, come shifted, or come after the window."""
+import contextlib
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from support.clickhouse import PASSWORD, ClickHouse, Cluster  # noqa: E402
+from support.engines import Peer, free_port  # noqa: E402
+from support.exports import Traffic, arrives, export_health, no_secrets_in, sometimes, witnesses  # noqa: E402
+from support.harness import ADMIN_PAUSE_S, World, check, equal, run, wait_for, world  # noqa: E402
+
+VARIABLES = {"CLICKHOUSE_PASSWORD": PASSWORD}
+INPUT = "ifNull(input_tokens, 0) + ifNull(cache_read_tokens, 0) + ifNull(cache_write_5m_tokens, 0) + ifNull(cache_write_1h_tokens, 0)"
+SUMS = {"requests": "sum(terminal)", "input_tokens": f"sumIf({INPUT}, terminal = 1)",
+        "output_tokens": "sumIf(ifNull(output_tokens, 0), terminal = 1)", "cost_nanousd": "sumIf(ifNull(cost_nanousd, 0), terminal = 1)"}
+
+
+def runtime(where, more="", gateway="", user="default"):
+    """`where`: a server, or shards of servers."""
+    if isinstance(where, ClickHouse):
+        where = where.url
+    if isinstance(where, str):
+        target = f'    addr: "{where}"\n'
+    else:
+        target = "    shards:\n" + "".join(
+            "      - replicas: [" + ", ".join(f'"{replica.url}"' for replica in shard) + "]\n" for shard in where)
+    return (f"storage:\n  runtime:\n    type: \"clickhouse\"\n{target}    username: {user}\n    password: \"${{CLICKHOUSE_PASSWORD}}\"\n"
+            + "".join(f"    {line}\n" for line in more.splitlines()) + (f"gateway: {{id: {gateway}}}\n" if gateway else ""))
+
+
+def found(server, where="1", table="sightglass.events"):
+    """The sums there, and whether a row is there twice."""
+    numbers = server.numbers([*SUMS.values(), "count()", "uniqExact(gateway, pos)"], table, where)
+    equal(numbers[-2], numbers[-1], f"rows of {table} and their identities")
+    return dict(zip(SUMS, numbers))
+
+
+def is_all_there(w, server, where="1", table="sightglass.events"):
+    wanted = witnesses(w)
+    arrives(lambda: found(server, where, table), wanted, "the sums")
+    return wanted
+
+
+@contextlib.contextmanager
+def one_server():
+    with world() as w, contextlib.ExitStack() as end:
+        engine = ClickHouse(w.folder)
+        end.callback(lambda: engine.process and engine.process.running() and engine.kill())
+        engine.start()
+        engine.create()
+        w.start_simulator()
+        yield w, engine
+
+
+def test_one_server_has_each_row_once_with_what_the_store_says():
+    with one_server() as (w, engine):
+        w.start_server(runtime(engine, gateway="gw-1"), VARIABLES)
+        sometimes(40, w)
+        equal(w.messages("hello").status, 200, "a message")
+        sent = w.ask("POST", "/ingest/v1/events", '{"event_type": "session_start", "session_id": "s-1"}\n',
+                     {"Content-Type": "application/x-ndjson"})
+        check(sent.status in (200, 202), f"an event of an application: {sent.status} {sent.text}")
+        wanted = is_all_there(w, engine)
+        equal(wanted["requests"], 41, "requests")
+        wait_for(lambda: engine.numbers(["count()"]) == [42], "the application's event")
+        equal(engine.query("SELECT DISTINCT gateway FROM sightglass.events"), [["gw-1"]], "the gateways")
+        equal(engine.query("SELECT DISTINCT provider FROM sightglass.events WHERE terminal ORDER BY provider"), [["anthropic"], ["openai"]],
+              "the providers")
+        equal(engine.numbers(["countIf(ingested = 1)", "sumIf(terminal, ingested = 1)"]), [1, 0], "the application's rows")
+        # What one request was, as the admin API shows it.
+        shown = w.admin("GET", "/admin/v1/events?limit=1&start=0&end=4000000000").json()
+        check(shown, "no event is shown")
+        row = engine.query("SELECT outcome, status_code, isNull(error_type), latency_us > 0, abs(event_time_ns - accept_time_ns) < 60e9, "
+                           "event_time = toDateTime(intDiv(event_time_ns, 1000000000)), accept_date = toDate(toDateTime(intDiv(accept_time_ns, "
+                           "1000000000)), 'UTC') FROM sightglass.events WHERE terminal LIMIT 1")
+        equal(row, [["ok", "200", "1", "1", "1", "1", "1"]], "a row")
+        settings = w.admin("GET", "/admin/v1/config").json()["Storage"]["Runtime"]
+        equal((settings["Type"], settings["Password"]), ("clickhouse", "****"), "the configuration's answer")
+        equal(export_health(w, "clickhouse")["status"], "ok", "health")
+        wait_for(lambda: w.sum_of("sightglass_export_lag_records") == 0, "no lag")
+        w.stop()
+        no_secrets_in(w, PASSWORD)
+
+
+def test_killed_at_every_step_and_sent_again_it_is_there_once():
+    """A plain MergeTree ignores nothing: what is there once is so because it was asked about."""
+    with one_server() as (w, engine):
+        start = lambda more="batch_age: 300ms\nbatch_rows: 100", env=None, dies=False: w.start_server(  # noqa: E731
+            runtime(engine, more, "gw-1"), {**VARIABLES, **(env or {})}, expect_death=dies)
+        start()
+        traffic = Traffic(w)
+        for round_ in range(2):
+            traffic.more(40)
+            engine.kill()
+            traffic.more(40)
+            engine.start()
+            traffic.more(40)
+            w.server.kill()
+            for point in ("export.cut", "export.taken"):
+                start(env={"SIGHTGLASS_FAILPOINT": f"{point}:{2 + round_}"}, dies=True)
+                wait_for(lambda: not w.server.running(), f"the end at {point}", 60)
+            start()
+        traffic.more(20)
+        traffic.stop()
+        wanted = is_all_there(w, engine)
+        # Once more everything that the journal has, in other blocks.
+        for more in ("batch_rows: 7", "batch_rows: 1000"):
+            w.server.stop()
+            (w.folder / "data/export/clickhouse").unlink()
+            start(more)
+            wait_for(lambda: w.sum_of("sightglass_export_sent_points_total") >= wanted["requests"], "everything once more", 60)
+            equal(found(engine), wanted, "the sums after sending again")
+        equal(w.sum_of("sightglass_export_dropped_points_total"), 0, "rows refused")
+        equal(w.sum_of("sightglass_export_gap_records_total"), 0, "gaps")
+        w.stop()
+        no_secrets_in(w, PASSWORD)
+
+
+def test_what_is_wrong_with_a_server_is_said_and_loses_nothing():
+    with world() as w, contextlib.ExitStack() as end:
+        engine = ClickHouse(w.folder)
+        end.callback(lambda: engine.process and engine.process.running() and engine.kill())
+        engine.start()
+        w.start_simulator()
+        page = Peer(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\nConnection: close\r\n\r\n<html>sign in</html>")
+        mail = Peer(b"220 mail.example ESMTP\r\n")
+        silent = Peer()
+
+        def other_type():
+            engine.create(("    cost_nanousd Nullable(Int64)", "    cost_nanousd Nullable(Float64)"))
+
+        def newer():
+            engine.query("DROP TABLE sightglass.events")
+            engine.create()
+            engine.query("INSERT INTO sightglass.schema_version VALUES (2)")
+
+        def as_it_should_be():
+            engine.query("DROP DATABASE sightglass")
+            engine.create()
+        cases = [(engine, "", "default", "schema", None, "deploy/clickhouse"), (engine, "", "default", "schema", other_type, "doctor"),
+                 (engine, "", "default", "schema", newer, "doctor"), (engine, "", "nobody", "denied", as_it_should_be, "refuses the credentials"),
+                 (engine, "", "reader", "read_only", None, "read-only"), (page.url, "", "default", "nonsense", None, "check addr"),
+                 (mail.url, "", "default", "nonsense", None, "check addr"), (silent.url, "timeout: 300ms", "default", "timeout", None, "in time"),
+                 (f"http://127.0.0.1:{free_port()}", "", "default", "connect", None, "nobody answers")]
+        for where, more, user, reason, before, said in cases:
+            if before:
+                before()
+            w.start_server(runtime(where, more, "gw-1", user), VARIABLES)
+            sometimes(5, w)
+            wait_for(lambda: export_health(w, "clickhouse")["status"] != "ok", f"{reason}: the health answer", 60, ADMIN_PAUSE_S)
+            shown = export_health(w, "clickhouse")
+            equal(shown["reason"], reason, f"{shown}")
+            check(shown["lag_records"] > 0, f"{reason}: no lag: {shown}")
+            equal(w.admin("GET", "/admin/v1/health").status, 200, "the server's health")
+            check(said in w.server.errors(), f"{reason}: the log: {w.server.errors()}")
+            check(w.reconcile()["agree"], "the witnesses differ")
+            equal(w.server.stop(), 0, "the server's end")
+        for peer in (page, mail, silent):
+            peer.close()
+        w.start_server(runtime(engine, gateway="gw-1"), VARIABLES)
+        equal(is_all_there(w, engine)["requests"], 5 * len(cases), "requests")
+        w.stop()
+        no_secrets_in(w, PASSWORD)
+
+
+def test_a_gateway_with_anothers_name_is_stopped_before_it_writes():
+    with one_server() as (w, engine):
+        w.start_server(runtime(engine, gateway="gw-1"), VARIABLES)
+        sometimes(10, w)
+        wanted = is_all_there(w, engine)
+        folder = w.folder / "second"
+        folder.mkdir()
+        other = World(folder)
+        other.upstream = w.upstream
+        try:
+            other.start_server(runtime(engine, gateway="gw-1"), VARIABLES)
+            sometimes(10, other)
+            wait_for(lambda: export_health(other, "clickhouse")["status"] != "ok", "the health answer", 60, ADMIN_PAUSE_S)
+            equal(export_health(other, "clickhouse")["reason"], "foreign_rows", "the reason")
+            equal(found(engine), wanted, "the first one's rows")
+            other.server.stop()
+            other.start_server(runtime(engine, gateway="gw-2"), VARIABLES)
+            is_all_there(other, engine, "gateway = 'gw-2'")
+            equal(found(engine, "gateway = 'gw-1'"), wanted, "the first one's rows")
+        finally:
+            if other.server.running():
+                other.server.kill()
+        w.stop()
+
+
+def test_two_shards_with_replicas_and_two_gateways():
+    """Everything is killed once under load; the window holds two blocks, so that most come again after it."""
+    with world() as w, contextlib.ExitStack() as end:
+        cluster = Cluster(w.folder, window=2)
+        end.callback(cluster.stop)
+        cluster.start()
+        w.start_simulator()
+        made = [w]
+        folder = w.folder / "second"
+        folder.mkdir()
+        made.append(World(folder))
+        made[1].upstream = w.upstream
+        ids = ["gw-1", "gw-2"]
+
+        def start(i, more="batch_age: 300ms\nbatch_rows: 100", env=None, dies=False):
+            made[i].start_server(runtime(cluster.shards, more, ids[i]), {**VARIABLES, **(env or {})}, expect_death=dies)
+        end.callback(lambda: made[1].server and made[1].server.running() and made[1].server.kill())
+        for i in (0, 1):
+            start(i)
+        traffic = [Traffic(gateway) for gateway in made]
+        more = lambda n: [t.more(n) for t in traffic]  # noqa: E731
+        more(30)
+        homes = {name for (name,) in cluster.shards[0][0].query("SELECT DISTINCT gateway FROM sightglass.events_all")}
+        for shard in cluster.shards:  # a whole shard, a replica, then the other one
+            for servers in (shard, shard[:1], shard[1:]):
+                for server in servers:
+                    server.kill()
+                more(30)
+                for server in servers:
+                    server.start()
+        cluster.zookeeper.kill()
+        more(30)
+        cluster.zookeeper.start()
+        for i in (0, 1):
+            made[i].server.kill()
+            for point in ("export.cut", "export.taken"):
+                start(i, env={"SIGHTGLASS_FAILPOINT": point}, dies=True)
+                wait_for(lambda i=i: not made[i].server.running(), f"the end at {point}", 60)
+            start(i)
+        more(30)
+        for t in traffic:
+            t.stop()
+        wanted = [witnesses(gateway) for gateway in made]
+        check(all(v["requests"] > 100 for v in wanted), f"hardly any traffic: {wanted}")
+
+        def every_replica_has_them():
+            cluster.in_step()
+            places = 0
+            for shard in cluster.shards:
+                for i, name in enumerate(ids):
+                    counts = [found(server, f"gateway = '{name}'") for server in shard]
+                    check(all(c == counts[0] for c in counts), f"replicas of a shard differ: {counts}")
+                    if counts[0]["requests"]:
+                        places += 1
+                        equal(counts[0], wanted[i], f"the sums of {name}")
+            equal(places, len(ids), "each gateway's rows are on one shard")
+        for i in (0, 1):
+            arrives(lambda i=i: found(cluster.shards[1][1], f"gateway = '{ids[i]}'", "sightglass.events_all"), wanted[i], f"the sums of {ids[i]}")
+        every_replica_has_them()
+        # Everything once more, in other blocks and long after the window.
+        for i in (0, 1):
+            made[i].server.stop()
+            (made[i].folder / "data/export/clickhouse").unlink()
+            start(i, "batch_rows: 7")
+            wait_for(lambda i=i: made[i].sum_of("sightglass_export_sent_points_total") >= wanted[i]["requests"], "everything once more")
+        every_replica_has_them()
+        check(homes <= set(ids), f"gateways: {homes}")
+        for gateway in made:
+            equal(gateway.sum_of("sightglass_export_dropped_points_total"), 0, "rows refused")
+            equal(gateway.sum_of("sightglass_export_gap_records_total"), 0, "gaps")
+            gateway.server.stop()
+        no_secrets_in(w, PASSWORD)
+        no_secrets_in(made[1], PASSWORD)
+
+
+if __name__ == "__main__":
+    run(test_one_server_has_each_row_once_with_what_the_store_says, test_killed_at_every_step_and_sent_again_it_is_there_once,
+        test_what_is_wrong_with_a_server_is_said_and_loses_nothing, test_a_gateway_with_anothers_name_is_stopped_before_it_writes,
+        test_two_shards_with_replicas_and_two_gateways)
