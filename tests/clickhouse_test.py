@@ -165,6 +165,50 @@ def test_what_is_wrong_with_a_server_is_said_and_loses_nothing():
         no_secrets_in(w, PASSWORD)
 
 
+def test_doctor_says_what_to_do_next():
+    with world() as w, contextlib.ExitStack() as end:
+        cluster = Cluster(w.folder, shards=1)
+        end.callback(cluster.stop)
+        cluster.zookeeper.start()
+        both = cluster.shards[0]
+        for server in both:
+            server.start()
+        single = ClickHouse(w.folder, "single")
+        end.callback(lambda: single.process and single.process.running() and single.kill())
+        single.start()
+
+        def doctor(where, code, *said, user="default"):
+            path = w.folder / "doctor.yaml"
+            path.write_text(runtime(where, "timeout: 5s", "gw-1", user))
+            done = w.command("doctor", "--config", path, env=VARIABLES)
+            equal(done.returncode, code, f"doctor: {done.stdout}{done.stderr}")
+            for text in said:
+                check(text in done.stdout, f"'{text}' is not in {done.stdout}")
+            check(PASSWORD not in done.stdout + done.stderr, "the password is shown")
+        doctor(f"http://127.0.0.1:{free_port()}", 1, "nobody answers there")
+        doctor(single, 1, "answers as ClickHouse 18.16", "table sightglass.events is missing", "single.sql")
+        single.create(("    cost_nanousd Nullable(Int64)", "    cost_nanousd Nullable(Float64)"))
+        doctor(single, 1, "column cost_nanousd is not Nullable(Int64)")
+        single.query("DROP DATABASE sightglass")
+        single.create(("PARTITION BY toYYYYMM(accept_date)", "PARTITION BY event_type"))
+        doctor(single, 1, "not partitioned by accept_date")
+        single.query("DROP DATABASE sightglass")
+        single.create()
+        doctor(single, 0, "has its columns", "may write")
+        doctor(single, 1, "read-only", user="reader")
+        doctor(single, 1, "refuses the credentials", user="nobody")
+        equal(single.numbers(["count()"]), [0], "rows that doctor wrote")
+        for server in both:
+            server.create()
+        doctor([both], 0, "2 of 2 replicas are active", "may write")
+        doctor([[single, single]], 1, "not replicated")
+        both[1].kill()
+        doctor([both], 1, "nobody answers there")
+        (w.folder / "none.yaml").write_text("listen: 127.0.0.1:0\n")
+        equal(w.command("doctor", "--config", w.folder / "none.yaml").returncode, 0, "doctor without an engine")
+        equal(w.command("doctor", "--config", w.folder / "nowhere.yaml").returncode, 2, "doctor without a file")
+
+
 def test_a_gateway_with_anothers_name_is_stopped_before_it_writes():
     with one_server() as (w, engine):
         w.start_server(runtime(engine, gateway="gw-1"), VARIABLES)
@@ -204,7 +248,7 @@ def test_two_shards_with_replicas_and_two_gateways():
         made[1].upstream = w.upstream
         ids = ["gw-1", "gw-2"]
 
-        def start(i, more="batch_age: 300ms\nbatch_rows: 100", env=None, dies=False):
+        def start(i, more="batch_age: 500ms\nbatch_rows: 500", env=None, dies=False):
             made[i].start_server(runtime(cluster.shards, more, ids[i]), {**VARIABLES, **(env or {})}, expect_death=dies)
         end.callback(lambda: made[1].server and made[1].server.running() and made[1].server.kill())
         for i in (0, 1):
@@ -247,13 +291,13 @@ def test_two_shards_with_replicas_and_two_gateways():
                         equal(counts[0], wanted[i], f"the sums of {name}")
             equal(places, len(ids), "each gateway's rows are on one shard")
         for i in (0, 1):
-            arrives(lambda i=i: found(cluster.shards[1][1], f"gateway = '{ids[i]}'", "sightglass.events_all"), wanted[i], f"the sums of {ids[i]}")
+            arrives(lambda i=i: found(cluster.shards[1][1], f"gateway = '{ids[i]}'", "sightglass.events_all"), wanted[i], f"the sums of {ids[i]}", 240)
         every_replica_has_them()
         # Everything once more, in other blocks and long after the window.
         for i in (0, 1):
             made[i].server.stop()
             (made[i].folder / "data/export/clickhouse").unlink()
-            start(i, "batch_rows: 7")
+            start(i, "batch_rows: 70")
             wait_for(lambda i=i: made[i].sum_of("sightglass_export_sent_points_total") >= wanted[i]["requests"], "everything once more")
         every_replica_has_them()
         check(homes <= set(ids), f"gateways: {homes}")
@@ -267,5 +311,5 @@ def test_two_shards_with_replicas_and_two_gateways():
 
 if __name__ == "__main__":
     run(test_one_server_has_each_row_once_with_what_the_store_says, test_killed_at_every_step_and_sent_again_it_is_there_once,
-        test_what_is_wrong_with_a_server_is_said_and_loses_nothing, test_a_gateway_with_anothers_name_is_stopped_before_it_writes,
+        test_what_is_wrong_with_a_server_is_said_and_loses_nothing, test_doctor_says_what_to_do_next, test_a_gateway_with_anothers_name_is_stopped_before_it_writes,
         test_two_shards_with_replicas_and_two_gateways)

@@ -27,10 +27,10 @@ class ClickHouse final : public Sink {
     auto rest = part;
     if (in_doubt_) {
       if (auto verdict = settle(rest); verdict.kind != Kind::kTaken) return another(verdict);
-      if (rest.empty()) return taken();
+      if (rest.empty()) return taken(part);
     }
     const auto verdict = node().insert(rest.text(), query_id(rest), options_.quorum);
-    return verdict.kind == Kind::kTaken ? taken() : another(verdict);
+    return verdict.kind == Kind::kTaken ? taken(part) : another(verdict);
   }
 
   void stop_by(Nanos monotonic_ns) override {
@@ -39,8 +39,9 @@ class ClickHouse final : public Sink {
 
  private:
   ClickHouseNode& node() { return *nodes_[at_]; }
-  Verdict taken() {
-    in_doubt_ = false;
+  // Where it has later ones, too (the cursor was lost), the next block is asked about as well.
+  Verdict taken(const Part& part) {
+    in_doubt_ = part.back().position < there_;
     return {.kind = Kind::kTaken, .reason = Reason::kNonsense};
   }
   Verdict another(const Verdict& verdict) {
@@ -66,6 +67,7 @@ class ClickHouse final : public Sink {
     if (!present) return {.kind = Kind::kRetry, .reason = Reason::kNonsense};
     if (present->running > 0) return {.kind = Kind::kRetry, .reason = Reason::kBusy};
     if (!is_ours(part, *present)) return {.kind = Kind::kRetry, .reason = Reason::kForeign};
+    there_ = present->last;
     part = part.behind(present->last);
     return {.kind = Kind::kTaken, .reason = Reason::kNonsense};
   }
@@ -86,6 +88,7 @@ class ClickHouse final : public Sink {
   const std::vector<std::unique_ptr<ClickHouseNode>> nodes_;
   std::size_t at_ = 0;
   bool in_doubt_ = true;
+  journal::Position there_ = 0;  // the last of this gateway, when it was asked
 };
 
 }  // namespace

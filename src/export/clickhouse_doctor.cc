@@ -69,8 +69,8 @@ class Examination {
 
   bool engine() {
     const auto answer =
-        node_.ask("SELECT engine, partition_key FROM system.tables WHERE database = " +
-                  sql_text(options_.database) + " AND name = " + sql_text(options_.table));
+        node_.ask_server("SELECT engine, partition_key FROM system.tables WHERE database = " +
+                         sql_text(options_.database) + " AND name = " + sql_text(options_.table));
     if (!answer) return wrong(answer.error());
     const auto row = cells(*answer);
     const std::string_view engine = row.empty() ? "" : row[0];
@@ -98,7 +98,7 @@ class Examination {
   }
 
   bool replicas() {
-    const auto answer = node_.ask(
+    const auto answer = node_.ask_server(
         "SELECT toString(is_readonly), toString(active_replicas), toString(total_replicas) FROM "
         "system.replicas WHERE database = " +
         sql_text(options_.database) + " AND table = " + sql_text(options_.table));

@@ -40,18 +40,27 @@ Result<std::unique_ptr<ClickHouseNode>> ClickHouseNode::make(const ClickHouseOpt
                                                              const std::string& url,
                                                              const Clock& clock) {
   // Whether a block was taken is asked before it is sent again.
-  SG_ASSIGN(auto caller, HttpCaller::make(url, options.ca_file, clock, HttpCaller::Broken::kSay));
+  SG_ASSIGN(auto caller,
+            HttpCaller::make(url, options.ca_file, clock, HttpCaller::Connection::kFresh));
   return std::unique_ptr<ClickHouseNode>(new ClickHouseNode(options, std::move(caller)));
 }
 
-std::expected<std::string, Verdict> ClickHouseNode::ask(const std::string& sql,
-                                                        std::string_view settings) {
-  auto answer = caller_->post(target_ + std::string(settings), fields_,
-                              sql + " FORMAT TabSeparated", timeout_ns_);
+std::expected<std::string, Verdict> ClickHouseNode::ask_at(const std::string& target,
+                                                           const std::string& sql) {
+  auto answer = caller_->post(target, fields_, sql + " FORMAT TabSeparated", timeout_ns_);
   if (!answer) return std::unexpected(failed(reason_of(answer.error().error)));
   const auto verdict = read_clickhouse_answer(answer->status, answer->body, answer->retry_after);
   if (verdict.kind != Kind::kTaken) return std::unexpected(verdict);
   return std::move(answer->body);
+}
+
+std::expected<std::string, Verdict> ClickHouseNode::ask(const std::string& sql,
+                                                        std::string_view settings) {
+  return ask_at(target_ + std::string(settings), sql);
+}
+
+std::expected<std::string, Verdict> ClickHouseNode::ask_server(const std::string& sql) {
+  return ask_at("/", sql);
 }
 
 // Today's servers may be told by their profile to gather inserts of several clients into one block,

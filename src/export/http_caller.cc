@@ -60,13 +60,12 @@ HttpCaller::~HttpCaller() = default;
 
 Result<std::unique_ptr<HttpCaller>> HttpCaller::make(const std::string& url,
                                                      const std::string& ca_file, const Clock& clock,
-                                                     Broken broken) {
+                                                     Connection connection) {
   SG_ASSIGN(auto where, net::parse_url(url));
   std::unique_ptr<HttpCaller> caller(new HttpCaller(std::move(where), clock));
   SG_ASSIGN(caller->loop_, net::Loop::make(clock));
   net::Client::Options options;
-  options.max_idle = 1;
-  if (broken == Broken::kSay) options.timeouts.again_ns = -1;
+  options.max_idle = connection == Connection::kKept ? 1 : 0;
   if (caller->where_.origin.tls) {
     SG_ASSIGN(options.tls, net::TlsContext::client({ca_file}));
   }

@@ -25,17 +25,17 @@ struct HttpFailure {
   bool request_sent = false;  // some of it had been written
 };
 
-// Threads: call() from one; stop_by() from any. Keeps a connection between calls.
+// Threads: call() from one; stop_by() from any.
 class HttpCaller {
  public:
-  // What is done where a kept connection breaks before any byte of an answer: it may have been
-  // closed while it was idle, or the request was taken.
-  enum class Broken : std::uint8_t { kSendAgain, kSay };
+  // kKept: a connection stays for the next call; where it broke meanwhile, the request is sent once
+  // more on another. kFresh: each call has its own, and no request is ever sent twice.
+  enum class Connection : std::uint8_t { kKept, kFresh };
   // `url`: "http://host:8086/prefix". `ca_file`: instead of the system's authorities; empty: those.
   // Errors: kInvalid for the URL or the file.
   static Result<std::unique_ptr<HttpCaller>> make(const std::string& url,
                                                   const std::string& ca_file, const Clock& clock,
-                                                  Broken broken = Broken::kSendAgain);
+                                                  Connection connection = Connection::kKept);
   ~HttpCaller();
 
   // `target` follows the URL's prefix. `fields`: further header lines, each with its CRLF.

@@ -20,14 +20,14 @@ def witnesses(w):
             "cost_nanousd": store["cost_nanousd"]}
 
 
-def arrives(read, wanted, what):
+def arrives(read, wanted, what, seconds=60):
     seen = {}
 
     def equal_now():
         seen.update(read())
         return seen == wanted
     try:
-        wait_for(equal_now, what, 60, 0.2)
+        wait_for(equal_now, what, seconds, 0.2)
     except Exception as error:
         raise type(error)(f"{error}: got {seen}, wanted {wanted}") from None
 
