@@ -47,7 +47,9 @@ class Examination {
     findings_.push_back({false, std::move(text)});
     return false;
   }
-  bool wrong(const Verdict& verdict) { return wrong(std::string(reason_sentence(verdict.reason))); }
+  bool wrong(const Verdict& verdict) {
+    return wrong(std::string(clickhouse_sentence(verdict.reason)));
+  }
   bool replicated() const { return options_.replicas.size() > 1; }
   std::string printed_sql() const {
     return replicated() ? "deploy/clickhouse/replicated.sql" : "deploy/clickhouse/single.sql";
