@@ -2,6 +2,7 @@
 """`storage.runtime` with real ClickHouse servers of Debian (18.16): each row of each gateway is there once, also when
 shards, replicas and gateways are killed under load, blocks come again, come shifted, or come after the window."""
 import contextlib
+import hashlib
 import pathlib
 import sys
 
@@ -28,6 +29,11 @@ def runtime(where, more="", gateway="", user="default"):
             "      - replicas: [" + ", ".join(f'"{replica.url}"' for replica in shard) + "]\n" for shard in where)
     return (f"storage:\n  runtime:\n    type: \"clickhouse\"\n{target}    username: {user}\n    password: \"${{CLICKHOUSE_PASSWORD}}\"\n"
             + "".join(f"    {line}\n" for line in more.splitlines()) + (f"gateway: {{id: {gateway}}}\n" if gateway else ""))
+
+
+def shard_of(gateway, shards):
+    """As docs/clickhouse.md says it."""
+    return max(range(shards), key=lambda i: hashlib.sha256(f"{gateway}#{i + 1}".encode()).digest()[:8])
 
 
 def found(server, where="1", table="sightglass.events"):
@@ -246,7 +252,7 @@ def test_two_shards_with_replicas_and_two_gateways():
         folder.mkdir()
         made.append(World(folder))
         made[1].upstream = w.upstream
-        ids = ["gw-1", "gw-2"]
+        ids = [next(name for name in map("gw-{}".format, range(1, 100)) if shard_of(name, 2) == shard) for shard in (0, 1)]
 
         def start(i, more="batch_age: 500ms\nbatch_rows: 500", env=None, dies=False):
             made[i].start_server(runtime(cluster.shards, more, ids[i]), {**VARIABLES, **(env or {})}, expect_death=dies)
@@ -256,7 +262,6 @@ def test_two_shards_with_replicas_and_two_gateways():
         traffic = [Traffic(gateway) for gateway in made]
         more = lambda n: [t.more(n) for t in traffic]  # noqa: E731
         more(30)
-        homes = {name for (name,) in cluster.shards[0][0].query("SELECT DISTINCT gateway FROM sightglass.events_all")}
         for shard in cluster.shards:  # a whole shard, a replica, then the other one
             for servers in (shard, shard[:1], shard[1:]):
                 for server in servers:
@@ -281,15 +286,11 @@ def test_two_shards_with_replicas_and_two_gateways():
 
         def every_replica_has_them():
             cluster.in_step()
-            places = 0
-            for shard in cluster.shards:
-                for i, name in enumerate(ids):
-                    counts = [found(server, f"gateway = '{name}'") for server in shard]
-                    check(all(c == counts[0] for c in counts), f"replicas of a shard differ: {counts}")
-                    if counts[0]["requests"]:
-                        places += 1
-                        equal(counts[0], wanted[i], f"the sums of {name}")
-            equal(places, len(ids), "each gateway's rows are on one shard")
+            for i, name in enumerate(ids):
+                for shard in (0, 1):
+                    for server in cluster.shards[shard]:
+                        there = found(server, f"gateway = '{name}'")
+                        equal(there, wanted[i] if shard == i else dict.fromkeys(SUMS, 0), f"the rows of {name} on {server.name}")
         for i in (0, 1):
             arrives(lambda i=i: found(cluster.shards[1][1], f"gateway = '{ids[i]}'", "sightglass.events_all"), wanted[i], f"the sums of {ids[i]}", 240)
         every_replica_has_them()
@@ -300,7 +301,6 @@ def test_two_shards_with_replicas_and_two_gateways():
             start(i, "batch_rows: 70")
             wait_for(lambda i=i: made[i].sum_of("sightglass_export_sent_points_total") >= wanted[i]["requests"], "everything once more")
         every_replica_has_them()
-        check(homes <= set(ids), f"gateways: {homes}")
         for gateway in made:
             equal(gateway.sum_of("sightglass_export_dropped_points_total"), 0, "rows refused")
             equal(gateway.sum_of("sightglass_export_gap_records_total"), 0, "gaps")

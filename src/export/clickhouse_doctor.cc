@@ -75,9 +75,9 @@ class Examination {
                          sql_text(options_.database) + " AND name = " + sql_text(options_.table));
     if (!answer) return wrong(answer.error());
     const auto row = cells(*answer);
-    const std::string_view engine = row.empty() ? "" : row[0];
-    const std::string key = row.size() < 2 ? "" : row[1];
-    if (engine.find("MergeTree") == std::string_view::npos) {
+    const std::string engine = row.empty() ? std::string() : row[0];
+    const std::string key = row.size() < 2 ? std::string() : row[1];
+    if (engine.find("MergeTree") == std::string::npos) {
       return wrong(
           "the table is no MergeTree; a gateway writes to the table of one shard itself, not "
           "through a Distributed one: " +

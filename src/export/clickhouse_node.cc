@@ -93,10 +93,11 @@ Verdict ClickHouseNode::insert(std::string_view rows, std::string_view query_id,
 Verdict ClickHouseNode::look() {
   version_.clear();
   differences_.clear();
-  const auto columns =
-      ask("SELECT version(), arrayStringConcat(groupArray(concat(name, ' ', type)), ',') FROM "
-          "system.columns WHERE database = " +
-          sql_text(database_) + " AND table = " + sql_text(table_));
+  const auto columns = ask_server(
+      "SELECT version(), listed FROM (SELECT arrayStringConcat(groupArray(concat(name, ' ', "
+      "type)), "
+      "',') AS listed FROM system.columns WHERE database = " +
+      sql_text(database_) + " AND table = " + sql_text(table_) + ")");
   if (!columns) return columns.error();
   const std::string_view line = trim(*columns);
   const auto tab = line.find('\t');
