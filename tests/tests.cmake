@@ -66,9 +66,11 @@ foreach(test ingest ingest_cli ingest_canary follow local_socket reconcile seed_
 endforeach()
 
 # What gateways share, over the real server.
-add_test(NAME program/redis COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/redis_test.py)
-set_tests_properties(program/redis PROPERTIES LABELS program TIMEOUT 900
-  ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")
+foreach(test redis inflight)
+  add_test(NAME program/${test} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/${test}_test.py)
+  set_tests_properties(program/${test} PROPERTIES LABELS program TIMEOUT 900
+    ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")
+endforeach()
 
 # The Python module for applications.
 add_test(NAME clients/python COMMAND python3 ${CMAKE_SOURCE_DIR}/clients/python/metrics_logger_test.py)

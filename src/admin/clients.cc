@@ -287,28 +287,28 @@ std::vector<http::Route> client_routes(const ClientSources& given, http::WorkPoo
   return routes;
 }
 
-http::Route cancel_route(std::function<std::size_t(const std::string&)> cancel,
-                         http::WorkPool& pool) {
+http::Route cancel_route(Cancel cancel, http::WorkPool& pool) {
   http::Route route;
   route.method = "DELETE";
   route.pattern = "/metrics/active-requests/{request_id}";
   route.realm = http::Realm::kAdmin;
   route.changes = true;
-  route.summary = "End a running request; its client gets an error, or its stream is cut";
-  route.make = http::blocking(pool, [cancel =
-                                         std::move(cancel)](const http::SimpleRequest& request) {
-    const auto& id = request.path_parameters.at(0);
-    if (cancel(id) == 0) {
-      return error_of({Code::kNotFound,
-                       "no request with this id is running; GET /metrics/active-requests lists "
-                       "those that are"},
-                      request.request_id);
-    }
-    http::Response response;
-    JsonWriter json(response.body);
-    json.begin_object().key("status").string("cancelled").key("request_id").string(id).end_object();
-    return response;
-  });
+  route.summary =
+      "End a running request, on whichever gateway it runs; its client gets an error, or its "
+      "stream "
+      "is cut";
+  route.make =
+      http::blocking(pool, [cancel = std::move(cancel)](const http::SimpleRequest& request) {
+        const auto& id = request.path_parameters.at(0);
+        const auto gateway = cancel(id);
+        if (!gateway) return error_of(gateway.error(), request.request_id);
+        http::Response response;
+        JsonWriter json(response.body);
+        json.begin_object().key("status").string("cancelled").key("request_id").string(id);
+        if (!gateway->empty()) json.key("gateway").string(*gateway);
+        json.end_object();
+        return response;
+      });
   return route;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/result.h"
 #include "control/clients_fold.h"
 #include "control/limiter.h"
 #include "control/registry.h"
@@ -35,9 +36,11 @@ std::vector<http::Route> client_routes(const ClientSources& sources, http::WorkP
 // GET /admin/v1/health/clients and /admin/v1/health/clients/{client_id}, under both prefixes.
 std::vector<http::Route> client_health_routes(const ClientSources& sources, http::WorkPool& pool);
 
-// DELETE /metrics/active-requests/{request_id}. `cancel` says how many requests it ended; it may
-// wait, but not on an I/O worker.
-http::Route cancel_route(std::function<std::size_t(const std::string&)> cancel,
-                         http::WorkPool& pool);
+// Ends a running request wherever it runs; may wait, but not on an I/O worker. The gateway where it
+// ran, "" for this one. Errors: kNotFound, and those of whoever asks other gateways.
+using Cancel = std::function<Result<std::string>(const std::string& request_id)>;
+
+// DELETE /metrics/active-requests/{request_id}.
+http::Route cancel_route(Cancel cancel, http::WorkPool& pool);
 
 }  // namespace sightglass::admin

@@ -47,6 +47,69 @@ std::string totals_file_name(Nanos now_ns) {
          ".yaml";
 }
 
+// Requests in flight are this gateway's, as printed, or with ?gateways=all those of every gateway.
+// What serves each differs, and only the request says which is wanted.
+class OwnOrAll final : public http::Handler {
+ public:
+  struct Ways {
+    http::HandlerFactory own, all, neither;
+  };
+  OwnOrAll(std::shared_ptr<const Ways> ways, const std::vector<std::string>& parameters)
+      : ways_(std::move(ways)), parameters_(parameters) {}
+
+  void on_request(http::Exchange& exchange) override {
+    const auto wanted = net::query_parameter(exchange.request().query, "gateways");
+    const auto& way = !wanted ? ways_->own : *wanted == "all" ? ways_->all : ways_->neither;
+    chosen_ = way(parameters_);
+    chosen_->on_request(exchange);
+  }
+  void on_body(http::Exchange& exchange, std::string_view content) override {
+    chosen_->on_body(exchange, content);
+  }
+  void on_body_end(http::Exchange& exchange) override { chosen_->on_body_end(exchange); }
+  void on_writable(http::Exchange& exchange) override { chosen_->on_writable(exchange); }
+  void on_refused(http::Exchange& exchange, int status) override {
+    if (chosen_) chosen_->on_refused(exchange, status);
+  }
+  void on_close(http::Exchange& exchange, bool client_gone) override {
+    if (chosen_) chosen_->on_close(exchange, client_gone);
+  }
+
+ private:
+  const std::shared_ptr<const Ways> ways_;
+  const std::vector<std::string>& parameters_;  // the connection's, for the exchange's time
+  std::unique_ptr<http::Handler> chosen_;
+};
+
+http::Route own_or_all(std::string pattern, std::string summary, http::HandlerFactory own,
+                       http::HandlerFactory all) {
+  const auto ways = std::make_shared<OwnOrAll::Ways>();
+  ways->own = std::move(own);
+  ways->all = std::move(all);
+  ways->neither = http::simple([](const http::SimpleRequest& request) {
+    return unprocessable(request,
+                         "gateways must be 'all', or left out for this gateway's own requests");
+  });
+  auto route = live_route(std::move(pattern), std::move(summary),
+                          [ways](const std::vector<std::string>& parameters) {
+                            return std::make_unique<OwnOrAll>(ways, parameters);
+                          });
+  route.parameters = {{"gateways",
+                       "'all': also those of the other gateways on the same Redis; each row then "
+                       "has `gateway`, and `gateways` says who was heard"}};
+  return route;
+}
+
+constexpr Nanos kWaitForOthers = kSecond;
+
+http::Response all_requests(const LiveSources& sources) {
+  if (!sources.request_metrics) {
+    return fresh(live::active_requests_disabled_json(), "application/json");
+  }
+  if (sources.elsewhere != nullptr) (void)sources.elsewhere->refresh(kWaitForOthers);
+  return fresh(live::active_requests_json(sources.everywhere), "application/json");
+}
+
 Result<live::RunningTotalsQuery> parse_totals_query(std::string_view query) {
   SG_TRY(refuse_unknown_parameters(query, {"provider", "model", "include_active", "since"}));
   live::RunningTotalsQuery parsed;
@@ -125,15 +188,19 @@ http::Response recent_logs(const LiveSources& sources, const http::SimpleRequest
 std::vector<http::Route> live_routes(LiveSources given) {
   const auto sources = std::make_shared<const LiveSources>(std::move(given));
   std::vector<http::Route> routes;
-  routes.push_back(live_route("/metrics/active-requests", "The requests in flight",
+  routes.push_back(own_or_all("/metrics/active-requests", "The requests in flight",
                               http::simple([sources](const http::SimpleRequest&) {
                                 return fresh(sources->request_metrics
                                                  ? live::active_requests_json(sources->requests)
                                                  : live::active_requests_disabled_json(),
                                              "application/json");
+                              }),
+                              http::blocking(sources->pool, [sources](const http::SimpleRequest&) {
+                                return all_requests(*sources);
                               })));
-  auto stream = live_route("/metrics/active-requests/stream",
-                           "The requests in flight, as server-sent events", sources->stream);
+  auto stream =
+      own_or_all("/metrics/active-requests/stream", "The requests in flight, as server-sent events",
+                 sources->stream, sources->all_stream);
   stream.produces = "text/event-stream";
   routes.push_back(std::move(stream));
   auto totals = live_route("/metrics/running-totals",

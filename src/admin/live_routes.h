@@ -19,7 +19,11 @@ struct LiveSources {
   const Clock& clock;
   bool request_metrics = true;                  // LOG_REQUEST_METRICS
   std::function<live::LogTarget()> log_target;  // where the operational log goes now
-  http::HandlerFactory stream;                  // serves /metrics/active-requests/stream
+  // Both serve /metrics/active-requests/stream, the second one with ?gateways=all.
+  http::HandlerFactory stream, all_stream;
+  live::Everywhere everywhere;           // what ?gateways=all shows
+  live::Elsewhere* elsewhere = nullptr;  // null: there are no other gateways
+  http::WorkPool& pool;                  // where it is waited for
 };
 
 // GET /metrics/active-requests, /metrics/active-requests/stream, /metrics/running-totals,

@@ -151,8 +151,8 @@ std::vector<ClientSide::NearLimit> ClientSide::newly_near_limits() {
   return out;
 }
 
-std::vector<http::Route> ClientSide::routes(std::function<std::size_t(const std::string&)> cancel,
-                                            store::Queries* queries, http::WorkPool& pool) {
+std::vector<http::Route> ClientSide::routes(admin::Cancel cancel, store::Queries* queries,
+                                            http::WorkPool& pool) {
   const admin::ClientSources sources{
       *registry_, limiter_, fold_, clock_, [this] { return configured(); }, queries};
   auto routes = admin::client_routes(sources, pool);

@@ -49,8 +49,8 @@ class ClientSide {
   };
   std::vector<NearLimit> newly_near_limits();
 
-  std::vector<http::Route> routes(std::function<std::size_t(const std::string&)> cancel,
-                                  store::Queries* queries, http::WorkPool& pool);
+  std::vector<http::Route> routes(admin::Cancel cancel, store::Queries* queries,
+                                  http::WorkPool& pool);
   admin::HealthCheck health() const;
 
   // Those of the configuration file are these from now on; the registry's listener is told. Errors:

@@ -17,6 +17,7 @@
 #include "admin/reports.h"
 #include "admin/stats.h"
 #include "app/account.h"
+#include "app/all_gateways.h"
 #include "app/audit.h"
 #include "app/client_side.h"
 #include "app/config_answer.h"
@@ -150,13 +151,15 @@ class Running final : public Instance {
   std::unique_ptr<http::Auth> auth_;
   std::string new_admin_key_;
   std::unique_ptr<Workers> workers_;
+  // Before the pools, whose last answers may still wait for it. Null: this gateway is alone.
+  std::unique_ptr<RedisSide> redis_;
+  std::unique_ptr<AllGateways> all_;
   std::unique_ptr<ingest::Service> ingest_;
   std::unique_ptr<http::WorkPool> pool_, query_pool_;
   std::unique_ptr<http::WorkPool> ingest_pool_;
   std::unique_ptr<ingest::Endpoints> ingest_endpoints_;
   std::unique_ptr<admin::Reconciler> reconciler_;
   std::unique_ptr<LiveStream> stream_;
-  std::unique_ptr<RedisSide> redis_;  // null: limits are this gateway's own
   std::unique_ptr<TrafficSide> traffic_;
   std::unique_ptr<LiveConfig> live_config_;
   std::unique_ptr<http::Router> router_;
@@ -351,17 +354,19 @@ Status Running::make_doors() {
   reconciler_ = std::make_unique<admin::Reconciler>(
       *journal_, std::move(sources), clock_,
       [this](Nanos at_most_ns) { workers_->finish_round(at_most_ns); });
+  const auto cancel_here = [this](const std::string& request) { return traffic_->cancel(request); };
+  const auto name = gateway_name(config_, gateway_);
+  if (config_.storage.redis) {
+    SG_ASSIGN(redis_, RedisSide::make({*config_.storage.redis, gateway_, name, *requests_,
+                                       cancel_here, clients_->limiter(), clients_->registry(),
+                                       *workers_, clock_, telemetry_, *log_}));
+  }
+  all_ = std::make_unique<AllGateways>(all_gateways(*requests_, name, redis_.get(), cancel_here));
   stream_ = std::make_unique<LiveStream>(
-      *requests_, workers_->loops(),
+      *all_, workers_->loops(),
       LiveStreamOptions{config_.log_request_metrics, config_.sse_enabled, config_.sse_interval_ns,
                         config_.sse_heartbeat_ns},
       telemetry_);
-  if (config_.storage.redis) {
-    SG_ASSIGN(const auto id, gateway_id(*folder_, fs_));
-    SG_ASSIGN(redis_,
-              RedisSide::make({*config_.storage.redis, id, clients_->limiter(),
-                               clients_->registry(), *workers_, clock_, telemetry_, *log_}));
-  }
   TrafficSide::Parts parts{config_,
                            clock_,
                            telemetry_,
@@ -421,12 +426,15 @@ std::vector<http::Route> Running::routes() {
                            [this] { return journal_->catalogue(); }}));
   add(admin::query_routes({store_ ? &store_->typed_queries() : nullptr, *query_pool_, clock_,
                            telemetry_, [this] { return journal_->catalogue(); }}));
-  admin::LiveSources sources{*requests_, *totals_, clock_, config_.log_request_metrics, {}, {}};
+  admin::LiveSources sources{
+      *requests_,       *totals_,        clock_, config_.log_request_metrics, {}, {}, {},
+      all_->everywhere, all_->elsewhere, *pool_};
   sources.log_target = [this] {
     const auto state = log_->state();
     return live::LogTarget{state.requested, state.effective, logs::handler_name(state.handler)};
   };
   sources.stream = stream_->factory();
+  sources.all_stream = stream_->all_factory();
   add(admin::live_routes(std::move(sources)));
   add(admin::health_routes([this] { return server_->draining(); }, [this] { return health(); },
                            *pool_));
@@ -437,8 +445,7 @@ std::vector<http::Route> Running::routes() {
   add(admin::meter_routes(*meter_, *pool_));
   add(admin::filter_routes([this] { return journal_->catalogue(); }, *pool_));
   add(admin::report_routes(*reports_, *pool_, clock_));
-  add(clients_->routes([this](const std::string& id) { return traffic_->cancel(id); },
-                       store_ ? &store_->queries() : nullptr, *pool_));
+  add(clients_->routes(all_->cancel, store_ ? &store_->queries() : nullptr, *pool_));
   add(admin::config_routes(
       {[this] { return reload(); },
        [this](std::string_view body, std::string_view actor) {
@@ -554,6 +561,7 @@ Status Running::stop(Nanos within_ns) {
   housekeeper_.stop();
   traffic_->stop();
   server_->stop();
+  if (redis_) redis_->stop();
   workers_->stop();
   if (store_) store_->stop_forgetting();
   forgetting_->stop();

@@ -1,6 +1,7 @@
 #include "app/live_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "app/workers.h"
 
@@ -16,21 +17,28 @@ http::Frame share(std::string text) { return std::make_shared<const std::string>
 
 }  // namespace
 
-LiveStream::LiveStream(const live::Requests& requests, std::vector<net::Loop*> loops,
+LiveStream::LiveStream(const AllGateways& all, std::vector<net::Loop*> loops,
                        LiveStreamOptions options, Telemetry& telemetry)
-    : requests_(requests),
+    : everywhere_(all.everywhere),
+      requests_(everywhere_.requests),
+      others_(all.elsewhere),
       options_(options),
-      feed_(requests),
-      broadcast_(std::move(loops),
-                 {.name = "active_requests", .heartbeat_ns = options.heartbeat_ns}, telemetry) {
-  if (!options_.request_metrics || !options_.enabled) {
-    broadcast_.finish(share(live::disabled_frame(
-        options_.request_metrics ? live::DisabledBy::kSse : live::DisabledBy::kRequestMetrics)));
-  }
+      feed_(requests_),
+      all_feed_(everywhere_),
+      broadcast_(loops, {.name = "active_requests", .heartbeat_ns = options.heartbeat_ns},
+                 telemetry),
+      all_broadcast_(std::move(loops),
+                     {.name = "active_requests_all", .heartbeat_ns = options.heartbeat_ns},
+                     telemetry) {
+  if (!off()) return;
+  const auto frame = share(live::disabled_frame(
+      options_.request_metrics ? live::DisabledBy::kSse : live::DisabledBy::kRequestMetrics));
+  broadcast_.finish(frame);
+  all_broadcast_.finish(frame);
 }
 
 http::HandlerFactory LiveStream::factory() {
-  if (!options_.request_metrics || !options_.enabled) return broadcast_.route();
+  if (off()) return broadcast_.route();
   return broadcast_.route([this] {
     live::Feed now(requests_);
     now.refresh();
@@ -38,8 +46,19 @@ http::HandlerFactory LiveStream::factory() {
   });
 }
 
+// A newcomer's first frame has what is known already; whoever looks makes the rest come.
+http::HandlerFactory LiveStream::all_factory() {
+  if (off()) return all_broadcast_.route();
+  return all_broadcast_.route([this] {
+    if (others_ != nullptr) others_->watch();
+    live::Feed now(everywhere_);
+    now.refresh();
+    return share(now.frame());
+  });
+}
+
 void LiveStream::start() {
-  if (!options_.request_metrics || !options_.enabled) return;
+  if (off()) return;
   thread_ = std::thread([this] {
     name_thread("live-stream");
     loop();
@@ -49,18 +68,23 @@ void LiveStream::start() {
 void LiveStream::stop() {
   stopping_ = true;
   if (thread_.joinable()) thread_.join();
-  if (options_.request_metrics && options_.enabled) broadcast_.finish(nullptr);
+  if (off()) return;
+  broadcast_.finish(nullptr);
+  all_broadcast_.finish(nullptr);
 }
 
 void LiveStream::loop() {
   const Clock& clock = requests_.clock();
   std::uint64_t seen = requests_.version();
+  std::uint64_t others_seen = 0;
   Nanos published_ns = clock.monotonic_ns();
   while (!stopping_) {
     const Nanos due = published_ns + options_.interval_ns;
     const Nanos left = due - clock.monotonic_ns();
     const auto version = requests_.wait_change(seen, std::clamp<Nanos>(left, 0, kLongestWait));
-    const bool changed = version != seen;
+    if (others_ != nullptr && all_broadcast_.viewers() > 0) others_->watch();
+    const auto others = others_ != nullptr ? others_->version() : 0;
+    const bool changed = version != seen || std::exchange(others_seen, others) != others;
     if (!changed && clock.monotonic_ns() < due) continue;
     const Nanos since = clock.monotonic_ns() - published_ns;
     if (since < kShortestGap) {
@@ -68,7 +92,14 @@ void LiveStream::loop() {
     }
     seen = requests_.version();
     published_ns = clock.monotonic_ns();
-    if (broadcast_.viewers() > 0 && feed_.refresh()) broadcast_.publish(share(feed_.frame()));
+    publish();
+  }
+}
+
+void LiveStream::publish() {
+  if (broadcast_.viewers() > 0 && feed_.refresh()) broadcast_.publish(share(feed_.frame()));
+  if (all_broadcast_.viewers() > 0 && all_feed_.refresh()) {
+    all_broadcast_.publish(share(all_feed_.frame()));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/all_gateways.h"
 #include "base/clock.h"
 #include "base/telemetry.h"
 #include "http/sse.h"
@@ -21,23 +22,32 @@ struct LiveStreamOptions {
   Nanos heartbeat_ns = 30 * kSecond;
 };
 
-// Ownership: requests and loops must outlive it. Threads: start and stop from one.
-// Cost: nothing while nobody watches but a wake-up per interval; at most 20 frames a second.
+// Two streams: this gateway's own requests as printed, and with ?gateways=all those of every
+// gateway.
+//
+// Ownership: requests, loops and what Everywhere names must outlive it. Threads: start and stop
+// from one. Cost: nothing while nobody watches but a wake-up per interval; at most 20 frames a
+// second.
 class LiveStream {
  public:
-  LiveStream(const live::Requests& requests, std::vector<net::Loop*> loops,
-             LiveStreamOptions options, Telemetry& telemetry);
+  LiveStream(const AllGateways& all, std::vector<net::Loop*> loops, LiveStreamOptions options,
+             Telemetry& telemetry);
   ~LiveStream() { stop(); }
-  http::HandlerFactory factory();
+  http::HandlerFactory factory();      // of the own ones
+  http::HandlerFactory all_factory();  // of all
   void start();
   void stop();
 
  private:
   void loop();
+  void publish();
+  bool off() const { return !options_.request_metrics || !options_.enabled; }
+  const live::Everywhere everywhere_;
   const live::Requests& requests_;
+  live::Elsewhere* const others_;  // null: there are none
   const LiveStreamOptions options_;
-  live::Feed feed_;
-  http::Broadcast broadcast_;
+  live::Feed feed_, all_feed_;
+  http::Broadcast broadcast_, all_broadcast_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

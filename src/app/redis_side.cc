@@ -57,7 +57,14 @@ class Side final : public RedisSide {
     }
   }
 
+  Status make_view(const Parts& parts) {
+    SG_ASSIGN(view_, SharedView::make({memory_, parts.name, parts.requests, parts.cancel,
+                                       parts.clock, parts.telemetry, parts.log}));
+    return {};
+  }
+
   void start() override {
+    view_->start();
     for (std::size_t i = 0; i < limits_.size(); ++i) {
       workers_.loop(i).post([limits = limits_[i].get()] { limits->start(); });
     }
@@ -68,6 +75,10 @@ class Side final : public RedisSide {
     }
   }
 
+  void stop() override { view_->stop(); }
+
+  SharedView& view() override { return *view_; }
+
   control::SharedLimits* limits(std::size_t worker) override { return limits_[worker].get(); }
 
   void revoked(std::shared_ptr<const control::Clients> clients) override {
@@ -76,15 +87,18 @@ class Side final : public RedisSide {
 
   admin::HealthCheck health() const override {
     const auto state = memory_.health.state();
+    const auto problem = state.ok ? view_->problem() : state.problem;
+    const auto others = view_->elsewhere().gateways().size();
     return {"redis",
-            state.ok,
+            problem.empty(),
             false,
-            state.ok ? "" : state.problem,
+            problem,
             {{"since", state.since_s},
              {"links", state.links},
              {"round_trips", state.round_trips},
              {"errors", state.errors},
-             {"decided_alone", state.alone}}};
+             {"decided_alone", state.alone},
+             {"gateways", 1 + static_cast<std::int64_t>(others)}}};
   }
 
  private:
@@ -92,13 +106,16 @@ class Side final : public RedisSide {
   redis::Memory memory_;
   redis::Notices notices_;
   std::vector<std::unique_ptr<redis::Limits>> limits_;
+  std::unique_ptr<SharedView> view_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<RedisSide>> RedisSide::make(Parts parts) {
   SG_ASSIGN(auto options, options_of(parts.config));
-  return std::make_unique<Side>(parts, std::move(options));
+  auto side = std::make_unique<Side>(parts, std::move(options));
+  SG_TRY(side->make_view(parts));
+  return side;
 }
 
 }  // namespace sightglass::app

@@ -117,12 +117,8 @@ void Request::start_live() {
   row.provider = story_.provider;
   row.requested_model = shown(story_.model_requested, "other");
   if (row.requested_model.empty()) row.requested_model = "unknown";
-  const auto colon = row.requested_model.find(':');
-  row.model =
-      colon == std::string::npos ? row.requested_model : row.requested_model.substr(colon + 1);
   row.resolved_model = shown(story_.model_upstream, "other");
-  row.qualified_model =
-      colon != std::string::npos ? row.requested_model : row.provider + ":" + row.requested_model;
+  live::derive_names(row);
   row.is_streaming = story_.streaming;
   row.start_wall_ns = story_.start_wall_ns;
   row.start_monotonic_ns = first_byte_ns_;

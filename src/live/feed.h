@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "live/elsewhere.h"
 #include "live/requests.h"
 #include "live/totals.h"
 
@@ -20,12 +21,22 @@ enum class DisabledBy : std::uint8_t {
   kSse,             // VDM_ACTIVE_REQUESTS_SSE_ENABLED
 };
 
+// The requests in flight of this gateway and of those beside it: each row names its gateway, and
+// each gateway says how many it has and whether it is still heard.
+struct Everywhere {
+  const Requests& requests;
+  std::string name;                      // this gateway's
+  const Elsewhere* elsewhere = nullptr;  // null: there are no others
+};
+
 // The snapshot in `event: update` frames: one serialised frame for all viewers of a tick.
 // Threads: one caller.
 class Feed {
  public:
   explicit Feed(const Requests& requests, std::size_t max_rows = kMaxFeedRows)
       : requests_(requests), max_rows_(max_rows) {}
+  explicit Feed(const Everywhere& everywhere, std::size_t max_rows = kMaxFeedRows)
+      : requests_(everywhere.requests), everywhere_(&everywhere), max_rows_(max_rows) {}
 
   // Makes the frame of now. True when the rows differ from those of the last call: then viewers
   // want it. (Rows hold durations, so a request in flight makes every tick differ; idle is
@@ -37,9 +48,9 @@ class Feed {
 
  private:
   const Requests& requests_;
+  const Everywhere* everywhere_ = nullptr;  // null: this gateway's own
   std::size_t max_rows_;
-  std::string rows_;  // the JSON array of the last frame
-  bool truncated_ = false;
+  std::string shown_;  // the last frame's members but its time
   bool made_ = false;
   std::string frame_;
 };
@@ -47,6 +58,7 @@ class Feed {
 std::string disabled_frame(DisabledBy cause);  // sent once, then the stream ends
 
 std::string active_requests_json(const Requests& requests);
+std::string active_requests_json(const Everywhere& everywhere);
 std::string active_requests_disabled_json();
 std::string running_totals_disabled_yaml();
 

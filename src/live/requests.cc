@@ -97,7 +97,15 @@ std::uint64_t Requests::wait_change(std::uint64_t seen, Nanos timeout_ns) const 
   return version();
 }
 
-void append_row_json(const RequestRow& row, Nanos now_monotonic_ns, std::string& out) {
+void derive_names(RequestRow& row) {
+  const auto colon = row.requested_model.find(':');
+  const bool qualified = colon != std::string::npos;
+  row.model = qualified ? row.requested_model.substr(colon + 1) : row.requested_model;
+  row.qualified_model = qualified ? row.requested_model : row.provider + ":" + row.requested_model;
+}
+
+void append_row_json(const RequestRow& row, Nanos now_monotonic_ns, std::string& out,
+                     std::string_view gateway) {
   const Nanos running = std::max<Nanos>(0, now_monotonic_ns - row.start_monotonic_ns);
   JsonWriter json(out);
   json.begin_object().key("request_id").string(row.request_id);
@@ -116,7 +124,9 @@ void append_row_json(const RequestRow& row, Nanos now_monotonic_ns, std::string&
   json.key("tool_results").integer(row.tool_results);
   json.key("tool_calls").integer(row.tool_calls);
   json.key("request_size").integer(row.request_size);
-  json.key("message_count").integer(row.message_count).end_object();
+  json.key("message_count").integer(row.message_count);
+  if (!gateway.empty()) json.key("gateway").string(gateway);
+  json.end_object();
 }
 
 }  // namespace sightglass::live

@@ -32,6 +32,9 @@ struct RequestRow {
   std::int64_t request_size = 0, message_count = 0;
 };
 
+// Sets model and qualified_model by provider and requested_model.
+void derive_names(RequestRow& row);
+
 // The in-flight requests of all workers.
 //
 // Each worker has a Table of its own; its mutex is shared only with whoever takes a snapshot, so
@@ -98,7 +101,9 @@ class Requests {
   mutable std::condition_variable wait_;
 };
 
-// Appends one row as the Live seed's JSON object, its 18 keys in order.
-void append_row_json(const RequestRow& row, Nanos now_monotonic_ns, std::string& out);
+// Appends one row as the Live seed's JSON object, its 18 keys in order; behind them "gateway",
+// where one is given.
+void append_row_json(const RequestRow& row, Nanos now_monotonic_ns, std::string& out,
+                     std::string_view gateway = {});
 
 }  // namespace sightglass::live

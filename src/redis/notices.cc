@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "redis/stream.h"
 
 namespace sightglass::redis {
 namespace {
@@ -40,29 +41,16 @@ std::string hex_of(const Digest& digest) {
   return to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
-// "1795219200123-0"
-bool is_entry_id(std::string_view text) {
-  const auto dash = text.find('-');
-  return text.size() <= 42 && dash != std::string_view::npos && parse_int(text.substr(0, dash)) &&
-         parse_int(text.substr(dash + 1));
-}
-
 }  // namespace
 
 bool read_notices(const Reply& reply, std::string& last, std::vector<Digest>& out) {
-  if (reply.type == Reply::Type::kNull) return true;  // nothing new
-  if (reply.items.size() != 1 || reply.items[0].items.size() != 2) return false;
-  for (const auto& entry : reply.items[0].items[1].items) {
-    if (entry.items.size() != 2 || !is_entry_id(entry.items[0].text)) return false;
-    const auto& fields = entry.items[1].items;
+  return read_entries(reply, last, [&out](const std::vector<Reply>& fields) {
     Digest digest{};
     // What others may have written there says nothing.
     if (fields.size() == 2 && fields[0].is_text("key") && parse_digest(fields[1].text, digest)) {
       out.push_back(digest);
     }
-    last = entry.items[0].text;
-  }
-  return true;
+  });
 }
 
 Notices::Notices(Memory& memory, net::Loop& loop, Learn learn)

@@ -6,32 +6,16 @@
 #include <thread>
 
 #include "base/text.h"
-#include "redis/real_redis.h"
+#include "redis/real_site.h"
 
 namespace sightglass::redis {
 namespace {
-
-bool eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 3'000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
-
-Options at(std::uint16_t port) {
-  Options out;
-  out.host = "127.0.0.1";
-  out.port = port;
-  out.timeout_ns = 10 * kSecond;
-  return out;
-}
 
 // A gateway that knows revoked keys and learns of others.
 class Site {
  public:
   explicit Site(std::uint16_t port)
-      : memory_(at(port), "t:", "x", limiter_, clock_, telemetry_, log_),
+      : memory_(options_at(port), "t:", "x", limiter_, clock_, telemetry_, log_),
         loop_(std::move(*net::Loop::make(clock_))),
         notices_(memory_, *loop_, [this](const auto& keys) {
           const std::scoped_lock lock(mutex_);

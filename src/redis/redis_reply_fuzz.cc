@@ -1,15 +1,48 @@
 // Any bytes as answers of Redis: no crash, the same however they are cut, and what a script is said
 // to have answered is refused or within its bounds.
-// Parser: redis/reply.cc redis/script.cc:read_answer redis/notices.cc:read_notices
+// Parser: redis/reply.cc redis/script.cc:read_answer redis/notices.cc:read_notices redis/stream.cc
+// redis/cancels.cc:read_cancels redis/board.cc:read_named redis/board.cc:read_words
 // control/shared_use.cc
 #include <array>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "redis/board.h"
+#include "redis/cancels.h"
 #include "redis/notices.h"
 #include "redis/reply.h"
 #include "redis/script.h"
+
+namespace {
+
+// What other gateways say: within its bounds, or refused.
+void read_gateways(const sightglass::redis::Reply& reply) {
+  using namespace sightglass;
+  std::string last = "0-0";
+  std::vector<redis::CancelWord> words;
+  std::size_t nonsense = 0;
+  if (redis::read_cancels(reply, last, words, nonsense) && last.size() > 42) std::abort();
+  for (const auto& word : words) {
+    if (word.gateway.empty() || word.gateway.size() > 128 || word.request_id.size() > 128 ||
+        word.call < 0 || word.ended < 0 || word.is_answer != word.request_id.empty()) {
+      std::abort();
+    }
+  }
+  std::int64_t now_ms = 0;
+  std::vector<redis::Board::Heard> heard;
+  if (!redis::read_named(reply, "own", now_ms, heard)) return;
+  if (heard.size() > redis::kMostHeard || now_ms < 0) std::abort();
+  for (auto& one : heard) {
+    if (one.gateway.empty() || one.gateway == "own" || one.age_ns < 0) std::abort();
+    redis::read_words(reply.items[0].text + ":" + one.gateway, now_ms, one);
+    if (one.words != one.gateway || one.words_age_ns != 0) std::abort();
+    redis::read_words(one.gateway, now_ms, one);
+    if (one.words_age_ns < 0) std::abort();
+  }
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sightglass;
@@ -44,6 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string last = "0-0";
   std::vector<Digest> keys;
   if (redis::read_notices(reply, last, keys) && last.size() > 42) std::abort();
+  read_gateways(reply);
   for (const std::size_t waiting : {0, 1, 2}) {
     const auto answer = redis::read_answer(reply, waiting);
     if (!answer || answer->stale) continue;

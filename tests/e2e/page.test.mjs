@@ -90,7 +90,7 @@ describe('the page', () => {
       held.abort();
       await row.waitFor({ state: 'detached' });
       await page.reload();
-      assert.equal((await watched.page.evaluate(() => JSON.parse(localStorage.getItem('sightglass.live.columns')))).length, 18);
+      assert.equal((await watched.page.evaluate(() => JSON.parse(localStorage.getItem('sightglass.live.columns')))).length, 19); // and the gateway, for where there are several
     });
   });
 
@@ -316,7 +316,7 @@ describe('the page', () => {
     });
     const frame = { disabled: false, active_requests: Array.from({ length: 5000 }, (_, i) => row(i)), timestamp: 1, truncated: true };
     await withPage(stack, { place: '/#/connect' }, async (watched, page) => {
-      await page.route('**/metrics/active-requests/stream', (route) =>
+      await page.route('**/metrics/active-requests/stream*', (route) =>
         route.fulfill({ contentType: 'text/event-stream', body: `event: update\ndata: ${JSON.stringify(frame)}\n\n` }));
       await page.click('nav >> text=Live');
       await page.waitForSelector('[data-request-id^="00000000"]');
@@ -325,6 +325,48 @@ describe('the page', () => {
       await page.waitForSelector('[data-request-id^="00004999"]');
       assert.ok((await page.locator('[data-request-id]').count()) < 100);
       assert.match(await page.textContent('main'), /More requests are in flight than one frame carries/);
+    });
+  });
+});
+
+describe('several gateways', () => {
+  let stack;
+  before(async () => (stack = await Stack.start()));
+  after(() => stack?.stop());
+
+  const row = (id, gateway) => ({
+    request_id: id, provider: 'openai', model: 'gpt-4o', requested_model: 'gpt-4o', resolved_model: 'gpt-4o',
+    qualified_model: 'openai:gpt-4o', is_streaming: true, start_time: 1_795_217_100, duration_ms: 1000, input_tokens: 1,
+    output_tokens: 0, cache_read_tokens: 0, cache_creation_tokens: 0, tool_uses: 0, tool_results: 0, tool_calls: 0,
+    request_size: 10, message_count: 1, gateway,
+  });
+
+  async function shown(frame, body) {
+    await withPage(stack, { place: '/#/connect' }, async (watched, page) => {
+      await page.route('**/metrics/active-requests/stream*', (route) =>
+        route.fulfill({ contentType: 'text/event-stream', body: `event: update\ndata: ${JSON.stringify(frame)}\n\n` }));
+      await page.click('nav >> text=Live');
+      await page.waitForSelector('[data-request-id]');
+      await body(page);
+    });
+  }
+
+  test('each row names its gateway, and one that is not heard is told', async () => {
+    const id = '0b5cf1a2-7f6e-4a53-9df0-3a5b6f0e9d11'; // of one request on each
+    const gateways = [
+      { gateway: 'east', state: 'here', requests: 1, left_out: 0 },
+      { gateway: 'west', state: 'stale', requests: 1, left_out: 0, heard_ms_ago: 6200 },
+    ];
+    await shown({ disabled: false, active_requests: [row(id, 'east'), row(id, 'west')], gateways, timestamp: 1 }, async (page) => {
+      assert.deepEqual((await page.locator('[data-field=gateway]').allTextContents()).map((text) => text.trim()), ['east', 'west']);
+      assert.match(await page.textContent('[data-notice=gateways]'), /west \(6 s\)/);
+    });
+  });
+
+  test('where there is one, nothing speaks of gateways', async () => {
+    const gateways = [{ gateway: 'east', state: 'here', requests: 1, left_out: 0 }];
+    await shown({ disabled: false, active_requests: [row('a', 'east')], gateways, timestamp: 1 }, async (page) => {
+      assert.equal(await page.locator('[data-field=gateway], [data-notice=gateways]').count(), 0);
     });
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ageOf } from '../src/lib/age.ts';
-import { columns, defaultColumns, loadColumns } from '../src/lib/columns.ts';
+import { columns, columnsFor, defaultColumns, loadColumns } from '../src/lib/columns.ts';
 import { latencies, rateOver, rates, remember, type Sample } from '../src/lib/history.ts';
 import { hueOf, shapeOf } from '../src/lib/provider.ts';
 import { formatRoute, parseRoute } from '../src/lib/route.ts';
@@ -10,8 +10,14 @@ import { totalsRows, type Split } from '../src/lib/totals.ts';
 import { row } from './row.ts';
 
 // S2-B56
-test('each of the 18 fields of a row is a column', () => {
+test('each of the 18 fields of a row, and its gateway, is a column', () => {
   assert.deepEqual(columns.map((each) => each.key).sort(), Object.keys(row('a')).sort());
+});
+
+test('where there is one gateway, no column names it', () => {
+  const names = (gateways: number) => columnsFor(gateways).map((each) => each.key);
+  assert.deepEqual([0, 1, 2].map((count) => names(count).includes('gateway')), [false, false, true]);
+  assert.equal(names(1).length, 18);
 });
 
 test('a stored choice of columns survives names that are no more', () => {

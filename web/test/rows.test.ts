@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { matchesView, matchesWildcard, reduceSnapshot, sortRows } from '../src/lib/rows.ts';
+import { matchesView, matchesWildcard, reduceSnapshot, sortRows, troubleElsewhere, type Gateway } from '../src/lib/rows.ts';
 import { row } from './row.ts';
 
 // S2-B49
@@ -16,7 +16,7 @@ test('a row keeps every field with the value the server wrote', () => {
   const sent = row('a', { request_size: 123_456, start_time: 1795217100.11, tool_results: 3 });
   const { began_ms, ...kept } = reduceSnapshot([], { active_requests: [sent] }, 50)[0]!;
   assert.deepEqual(kept, sent);
-  assert.equal(Object.keys(kept).length, 18);
+  assert.equal(Object.keys(kept).length, 19);
   assert.equal(began_ms, 50);
 });
 
@@ -50,4 +50,21 @@ test('sorting by duration goes by the moment a request began', () => {
   const rows = reduceSnapshot([], { active_requests: [row('young', { duration_ms: 10 }), row('old', { duration_ms: 900 })] }, 1000);
   const longest = sortRows(rows, { by: 'duration_ms', descending: true });
   assert.deepEqual(longest.map((each) => each.request_id), ['old', 'young']);
+});
+
+test('two gateways may each have a request of one id', () => {
+  const both = [row('a', { gateway: 'one', duration_ms: 100 }), row('a', { gateway: 'two', duration_ms: 300 })];
+  const rows = reduceSnapshot([], { active_requests: both }, 1000);
+  assert.deepEqual(rows.map((each) => [each.gateway, each.began_ms]), [['one', 900], ['two', 700]]);
+  const ordered = sortRows(rows, { by: 'gateway', descending: true });
+  assert.deepEqual(ordered.map((each) => each.gateway), ['two', 'one']);
+});
+
+test('a gateway that is not heard is named, and only then', () => {
+  const gateway = (name: string, change: Partial<Gateway> = {}): Gateway => ({ gateway: name, state: 'ok', requests: 1, left_out: 0, ...change });
+  assert.equal(troubleElsewhere([gateway('a', { state: 'here' }), gateway('b')], ''), '');
+  assert.match(troubleElsewhere([gateway('b', { state: 'stale', heard_ms_ago: 6400 })], ''), /Not heard for a while: b \(6 s\)\./);
+  const many = ['b', 'c', 'd', 'e', 'f'].map((name) => gateway(name, { state: 'stale', heard_ms_ago: 7000 }));
+  assert.match(troubleElsewhere(many, ''), /b \(7 s\), c \(7 s\), d \(7 s\) and 2 more/);
+  assert.equal(troubleElsewhere(many, 'Redis does not answer'), 'Redis does not answer');
 });

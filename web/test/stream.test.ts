@@ -109,6 +109,15 @@ test('a frame that came before anybody looked is there for the first who does', 
   assert.equal(seen, 1);
 });
 
+test('what a frame says of other gateways is kept until the next one', () => {
+  const { browser, stream } = entered();
+  const gateways = [{ gateway: 'a', state: 'here', requests: 0, left_out: 0 }];
+  browser.last.frame('update', { disabled: false, active_requests: [], gateways, problem: 'away', timestamp: 1 });
+  assert.deepEqual([stream.live.gateways, stream.live.problem], [gateways, 'away']);
+  browser.last.frame('update', { disabled: false, active_requests: [], timestamp: 2 });
+  assert.deepEqual([stream.live.gateways, stream.live.problem], [[], '']);
+});
+
 // S2-B44, S2-B52
 test('failures back off by 1.6 and a frame ends the series', () => {
   const { browser, stream } = entered();

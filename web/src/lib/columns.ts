@@ -1,4 +1,4 @@
-// The 18 fields of a row as columns: how each is headed, shown and explained.
+// The 18 fields of a row, and where it runs, as columns: how each is headed, shown and explained.
 import { formatBytes, formatClock, formatCompact } from './format.ts';
 import type { Row } from './rows.ts';
 
@@ -31,6 +31,7 @@ export const columns: readonly Column[] = [
   column('duration_ms', 'Running', 'duration', true, 'How long the request has been in progress'),
   column('request_id', 'Request', 'id', true, 'Request id; click to copy the whole id'),
   column('provider', 'Provider', 'provider', true, 'Provider that answers'),
+  column('gateway', 'Gateway', 'text', true, 'Gateway that it runs on; shown where there are several', (row) => row.gateway ?? ''),
   column('resolved_model', 'Model', 'text', true, 'Model sent upstream'),
   column('model', 'Model asked', 'text', false, 'Requested model without its provider prefix'),
   column('requested_model', 'Requested', 'text', false, 'Model string exactly as the client sent it'),
@@ -49,6 +50,11 @@ export const columns: readonly Column[] = [
     formatClock(row.start_time),
   ),
 ];
+
+// The gateway is told only where there are several.
+export function columnsFor(gateways: number): readonly Column[] {
+  return gateways > 1 ? columns : columns.filter((each) => each.key !== 'gateway');
+}
 
 export const columnsStorageKey = 'sightglass.live.columns';
 

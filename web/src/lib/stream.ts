@@ -1,7 +1,7 @@
 // The one connection to /metrics/active-requests/stream: when it is open, when it comes back, and
 // the latest snapshot it brought.
 import { backoffMs } from './backoff.ts';
-import { reduceSnapshot, type LiveRow, type Snapshot } from './rows.ts';
+import { reduceSnapshot, type Gateway, type LiveRow, type Snapshot } from './rows.ts';
 
 export type Connection =
   | { state: 'off' } // not on the live view
@@ -15,6 +15,8 @@ export interface Live {
   connection: Connection;
   rows: readonly LiveRow[];
   truncated: boolean;
+  gateways: readonly Gateway[];
+  problem: string; // why other gateways are not known now
 }
 
 // What the stream needs of the browser; a test brings its own.
@@ -34,14 +36,15 @@ export const browser: Surroundings = {
   clearTimer: (timer) => window.clearTimeout(timer),
 };
 
-export const streamPath = '/metrics/active-requests/stream';
+// Of all gateways that the server shares a view with; where it is alone, that is its own requests.
+export const streamPath = '/metrics/active-requests/stream?gateways=all';
 
 // At most one EventSource exists at any time. It is open exactly while the live view is shown and
 // the page is visible, unless the server said `disabled`: that is final for the page's life.
 // The snapshot is kept here, not in a table, so that a frame which comes before the table exists
 // is shown when it does.
 export class LiveStream {
-  live: Live = { connection: { state: 'off' }, rows: [], truncated: false };
+  live: Live = { connection: { state: 'off' }, rows: [], truncated: false, gateways: [], problem: '' };
 
   private source: EventSource | null = null;
   private timer: number | null = null;
@@ -134,6 +137,8 @@ export class LiveStream {
       connection: { state: 'open' },
       rows: reduceSnapshot(this.live.rows, frame, this.around.now()),
       truncated: frame.truncated ?? false,
+      gateways: frame.gateways ?? [],
+      problem: frame.problem ?? '',
     });
   }
 
@@ -153,6 +158,8 @@ export class LiveStream {
       },
       rows: [],
       truncated: false,
+      gateways: [],
+      problem: '',
     });
   }
 
