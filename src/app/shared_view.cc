@@ -14,7 +14,7 @@ constexpr Nanos kTick = kSecond;
 constexpr Nanos kSayAgain = 3 * kSecond;  // well before the others find it stale
 constexpr Nanos kRefresh = kSecond;
 constexpr auto kStep = std::chrono::milliseconds(50);
-constexpr auto kGoodbye = std::chrono::milliseconds(200);
+constexpr auto kGoodbye = std::chrono::seconds(1);  // where Redis stands still
 constexpr Nanos kMargin = kSecond;
 
 std::string list_of(const std::vector<std::string>& names) {
@@ -151,7 +151,7 @@ void SharedView::on_heard(std::vector<redis::Board::Heard>* heard, bool whole) {
 }
 
 Result<std::string> SharedView::cancel(const std::string& request_id) {
-  (void)elsewhere_.refresh(kRefresh);  // whoever is new is asked, too
+  (void)elsewhere_.refresh(kRefresh, 0);  // whoever is new is asked, too
   if (!elsewhere_.reachable()) return result_of({redis::CancelOutcome::Kind::kUndelivered, {}, {}});
   std::vector<std::string> gateways;
   for (const auto& gateway : elsewhere_.gateways()) gateways.push_back(gateway.name);

@@ -104,9 +104,7 @@ bool Request::ask_others(control::SharedLimits& others) {
   control::Waiting waiting;
   waiting.estimate = &estimate_;
   waiting.ticket = &ticket_;
-  waiting.done = [this](std::optional<control::Refusal> refusal) {
-    on_decided(refusal);
-  };
+  waiting.done = [this](std::optional<control::Refusal> refusal) { on_decided(refusal); };
   others.admit(credentials_.client->account, std::move(waiting));
   admitting_ = false;
   return !asking_ && take_decision();

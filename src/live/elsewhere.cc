@@ -12,7 +12,6 @@ namespace sightglass::live {
 namespace {
 
 constexpr Nanos kWatchedFor = 5 * kSecond;
-constexpr Nanos kFresh = kSecond / 2;
 constexpr Nanos kLongAgo = -3'600 * kSecond;
 constexpr Nanos kMostDelay = kSecond;  // of a listing on its way, beyond what is known of it
 constexpr Nanos kWallStep = 100 * kMillisecond;  // less is the time between two readings of clocks
@@ -122,12 +121,12 @@ bool Elsewhere::watched() const {
   return clock_.monotonic_ns() - watched_ns_.load(std::memory_order_relaxed) < kWatchedFor;
 }
 
-bool Elsewhere::refresh(Nanos within_ns) {
+bool Elsewhere::refresh(Nanos within_ns, Nanos young_ns) {
   watched_ns_.store(clock_.monotonic_ns(), std::memory_order_relaxed);
   std::uint64_t before = 0;
   {
     const std::scoped_lock lock(mutex_);
-    if (clock_.monotonic_ns() - whole_ns_ < kFresh) return true;
+    if (clock_.monotonic_ns() - whole_ns_ < young_ns) return true;
     before = whole_readings_;
   }
   hurry_();

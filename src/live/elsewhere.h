@@ -55,9 +55,9 @@ class Elsewhere {
   // Somebody looks: readings are whole for the next seconds.
   void watch();
   bool watched() const;
-  // Waits for the next whole reading, unless the last one is younger than half a second or none
+  // Waits for the next whole reading, unless the last one is younger than `young_ns` or none
   // came lately; whether it came within `within_ns`. For threads, not for workers.
-  bool refresh(Nanos within_ns);
+  bool refresh(Nanos within_ns, Nanos young_ns = kSecond / 2);
 
  private:
   struct Known {

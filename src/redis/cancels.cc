@@ -61,11 +61,13 @@ bool read_cancels(const Reply& reply, std::string& last, std::vector<CancelWord>
   });
 }
 
-Cancels::Cancels(Memory& memory, net::Loop& loop, std::string gateway, Serve serve)
+Cancels::Cancels(Memory& memory, net::Loop& loop, std::string gateway, Serve serve,
+                 Nanos answer_within_ns)
     : loop_(loop),
       prefix_(memory.prefix + "cancel:"),
       gateway_(std::move(gateway)),
       serve_(std::move(serve)),
+      answer_within_ns_(answer_within_ns),
       patient_(patient(memory.options, kPatience)),
       writing_(patient(memory.options, kSecond)),
       served_(memory.telemetry.counter(
@@ -136,12 +138,12 @@ void Cancels::ask(const std::string& request_id, const std::vector<std::string>&
   question.done = std::move(done);
   question.silent.insert(gateways.begin(), gateways.end());
   if (gateways.empty()) return finish(call, CancelOutcome::Kind::kNotFound);
-  if (!writer_.ready() || open_.size() > kMostOpen) {
+  if (!ready() || open_.size() > kMostOpen) {
     return finish(call, CancelOutcome::Kind::kUndelivered);
   }
   question.patience = std::make_unique<net::Timer>(
       loop_, [this, call] { finish(call, CancelOutcome::Kind::kUnanswered); });
-  question.patience->arm(kAnswerWithin);
+  question.patience->arm(answer_within_ns_);
   const auto number = std::to_string(call);
   for (const auto& gateway : gateways) {
     send(gateway, {"cancel", request_id, "by", gateway_, "call", number},

@@ -41,14 +41,16 @@ struct CancelOutcome {
 // stream, which goes a minute after the last one.
 class Cancels {
  public:
+  static constexpr Nanos kAnswerWithin = 3 * kSecond;
   // Ends what runs here under this id; how many there were. May wait.
   using Serve = std::function<std::size_t(const std::string& request_id, const std::string& asker)>;
   using Done = std::function<void(CancelOutcome)>;
-  Cancels(Memory& memory, net::Loop& loop, std::string gateway, Serve serve);
+  Cancels(Memory& memory, net::Loop& loop, std::string gateway, Serve serve,
+          Nanos answer_within_ns = kAnswerWithin);
 
   void start();
-  // Answers within kAnswerWithin.
-  static constexpr Nanos kAnswerWithin = 3 * kSecond;
+  bool ready() const { return reader_.ready() && writer_.ready(); }
+  // Answers within `answer_within_ns` of the constructor.
   void ask(const std::string& request_id, const std::vector<std::string>& gateways, Done done);
 
  private:
@@ -68,6 +70,7 @@ class Cancels {
   net::Loop& loop_;
   const std::string prefix_, gateway_;
   const Serve serve_;
+  const Nanos answer_within_ns_;
   Options patient_, writing_;
   std::array<Counter*, 4> outcomes_{};  // by CancelOutcome::Kind
   Counter &served_, &nonsense_;
