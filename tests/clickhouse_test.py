@@ -3,10 +3,14 @@
 shards, replicas and gateways are killed under load, blocks come again, come shifted, or come after the window."""
 import contextlib
 import hashlib
+import json
 import pathlib
 import sys
+import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from forget_test import command, pseudonyms  # noqa: E402
 from support.clickhouse import PASSWORD, ClickHouse, Cluster  # noqa: E402
 from support.engines import Peer, free_port  # noqa: E402
 from support.exports import Traffic, arrives, export_health, no_secrets_in, sometimes, witnesses  # noqa: E402
@@ -240,6 +244,58 @@ def test_a_gateway_with_anothers_name_is_stopped_before_it_writes():
         w.stop()
 
 
+def named(server, names):
+    """Rows that hold one of them, in whichever column."""
+    texts = ", ".join(f"'{name}'" for name in names)
+    where = f"user_id IN ({texts}) OR session_id IN ({texts}) OR arrayExists(x -> x IN ({texts}), texts.value)"
+    return server.numbers(["count()"], "sightglass.events", where)[0]
+
+
+def test_a_person_is_forgotten_there_too():
+    """On every replica, also when one of them was away at first; rows and numbers stay, and so does everybody else."""
+    with world() as w, contextlib.ExitStack() as end:
+        cluster = Cluster(w.folder, shards=1)
+        end.callback(cluster.stop)
+        cluster.start()
+        first, second = cluster.shards[0]
+        w.start_simulator()
+        w.start_server(runtime(cluster.shards, "batch_age: 300ms", "gw-1"), VARIABLES)
+        person, other = "some.person@example.com", "somebody.else@example.com"
+        for i in range(12):
+            who = other if i % 3 == 0 else person
+            equal(w.chat(f"hello {i}", headers={"x-user-id": who, "x-session-id": who}).status, 200, "a request")
+        sent = w.ask("POST", "/ingest/v1/events", json.dumps({"event_type": "automation_enabled", "user_id": person, "email": person}),
+                     {"Content-Type": "application/json"})
+        equal(sent.status, 200, sent.text)
+        before = is_all_there(w, first)
+        names, others = pseudonyms(w, person), pseudonyms(w, other)
+        wait_for(lambda: named(first, names) == named(second, names) == 9, "the person's rows on both", pause_s=0.3)
+        kept = named(first, others)
+        equal(kept, 4, "the other person's rows")
+        second.kill()
+        result = []
+        asking = threading.Thread(target=lambda: result.append(command(w, "forget", text=person + "\n")))
+        asking.start()
+        waits = lambda: [one.get("waits_for") for one in w.admin("GET", "/admin/v1/forget").json()["requests"]]  # noqa: E731
+        wait_for(lambda: waits() == ["clickhouse"], "the engine to be waited for", pause_s=ADMIN_PAUSE_S)
+        time.sleep(2)
+        check(not result, f"it is not done while a replica is away: {result}")
+        second.start()
+        # 18.16 rewrites the newest block of a quorum only when there is a newer one.
+        while asking.is_alive():
+            equal(w.chat("others go on", headers={"x-user-id": other, "x-session-id": other}).status, 200, "a request meanwhile")
+            asking.join(1)
+        equal(result[0].returncode, 0, f"forget: {result[0].stderr}")
+        for server in (first, second):
+            equal(named(server, names), 0, "rows that name the person")
+            check(named(server, others) > kept, "the other person's rows")
+        is_all_there(w, first)
+        equal(found(first), found(second), "the sums on both")
+        check(found(first)["requests"] > before["requests"], "the requests meanwhile")
+        w.stop()
+        no_secrets_in(w, PASSWORD)
+
+
 def test_two_shards_with_replicas_and_two_gateways():
     """Everything is killed once under load; the window holds two blocks, so that most come again after it."""
     with world() as w, contextlib.ExitStack() as end:
@@ -312,4 +368,4 @@ def test_two_shards_with_replicas_and_two_gateways():
 if __name__ == "__main__":
     run(test_one_server_has_each_row_once_with_what_the_store_says, test_killed_at_every_step_and_sent_again_it_is_there_once,
         test_what_is_wrong_with_a_server_is_said_and_loses_nothing, test_doctor_says_what_to_do_next, test_a_gateway_with_anothers_name_is_stopped_before_it_writes,
-        test_two_shards_with_replicas_and_two_gateways)
+        test_a_person_is_forgotten_there_too, test_two_shards_with_replicas_and_two_gateways)

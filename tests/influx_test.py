@@ -51,7 +51,7 @@ def test_the_printed_snippet_is_accepted_and_an_unset_variable_named():
             equal(done.returncode, 1, "check without a variable")
             check(f"the environment has no '{name}'" in done.stdout, done.stdout)
         for text, said in (("type: influx\n", "did you mean 'influxdb'?"), ("type: influxdb\n    bukcet: b\n", "did you mean 'bucket'?"),
-                           ("type: postgres\n", "no engine 'postgres'")):
+                           ("type: mongodb\n", "is none of influxdb, redis, postgres, clickhouse")):
             path.write_text(f"storage:\n  runtime:\n    {text}")
             done = w.command("check", "--config", path)
             equal(done.returncode, 1, text)

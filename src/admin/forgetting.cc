@@ -13,6 +13,7 @@ constexpr std::size_t kMaxWaiting = 64;
 constexpr std::size_t kMaxKept = 1000;
 constexpr std::uint64_t kMaxFileBytes = 64u << 20;
 constexpr Nanos kStep = 200 * kMillisecond;
+constexpr Nanos kEngineStep = kSecond;  // between two questions to an engine
 constexpr Nanos kRetry = 5 * kSecond;
 
 }  // namespace
@@ -146,6 +147,7 @@ void Forgetting::stop() {
     stopping_ = true;
     wake_.notify_all();
   }
+  for (const auto& engine : parts_.engines) engine.stop();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -219,8 +221,23 @@ Status Forgetting::work_on(Request request) {
     note(request.id, "logs");
     for (auto* runner : parts_.runners) SG_TRY(runner->forget(texts));
   }
+  SG_TRY(tell_engines(request));
   note(request.id, "journal");
   return cut(request);
+}
+
+Status Forgetting::tell_engines(const Request& request) {
+  for (const auto& engine : parts_.engines) {
+    note(request.id, engine.name);
+    for (const auto& texts : request.texts) {
+      for (;;) {
+        SG_ASSIGN(const bool done, engine.forget(texts, request.position));
+        if (done) break;
+        if (!wait(kEngineStep)) return fail(Code::kUnavailable, "the server is stopping");
+      }
+    }
+  }
+  return {};
 }
 
 Status Forgetting::pass_folds(const Request& request) {

@@ -4,7 +4,8 @@
 // forget record in the journal, which ends its segment. Then, each step repeated after an error or
 // a restart until all of them are done:
 //   1. every fold passes the record: metrics, live totals and reports drop the texts;
-//   2. the store rewrites the Parquet files that hold one, the log sinks their files and backups;
+//   2. the store rewrites the Parquet files that hold one, the log sinks their files and backups,
+//      engines outside that hold rows of persons these rows, once they have all of them;
 //   3. folds write snapshots until both generations are newer than the record;
 //   4. the journal's segments up to the record are cut, since nothing needs them any more.
 // What arrives afterwards is new: whoever goes on using the service gets the same pseudonym again
@@ -12,6 +13,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -35,6 +37,14 @@ class Forgetting {
     journal::Journal& journal;
     std::vector<journal::FoldRunner*> runners;
     store::Store* store = nullptr;  // may be null
+    // What has rows of persons elsewhere. `forget`: a step; false: there is more to do, or it is
+    // being done. `stop`: ends a step that runs; any thread.
+    struct Engine {
+      std::string name;
+      std::function<Result<bool>(const journal::Forget&, journal::Position up_to)> forget;
+      std::function<void()> stop;
+    };
+    std::vector<Engine> engines = {};
     FileSystem& fs;
     const Clock& clock;
     Random& random;
@@ -70,6 +80,7 @@ class Forgetting {
   void run();
   Status work_on(Request request);
   Status pass_folds(const Request& request);
+  Status tell_engines(const Request& request);
   Status cut(const Request& request);
   void note(const std::string& id, std::string step);
   bool wait(Nanos ns);  // false: stopping

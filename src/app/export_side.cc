@@ -1,5 +1,6 @@
 #include "app/export_side.h"
 
+#include <algorithm>
 #include <cmath>
 #include <thread>
 #include <utility>
@@ -133,6 +134,18 @@ exporting::ClickHouseOptions clickhouse_options(const ClickHouseConfig& config,
   return options;
 }
 
+namespace {
+
+// The shard that this gateway's rows go to.
+exporting::ClickHouseOptions clickhouse_of(const ExportSide::Parts& parts) {
+  const auto& config = *parts.config.storage.clickhouse;
+  const auto gateway = gateway_name(parts);
+  const auto shards = config.all_shards();
+  return clickhouse_options(config, shards[exporting::shard_of(gateway, shards.size())], gateway);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<exporting::Destination>> ExportSide::influx(const Parts& parts) {
   const auto& config = *parts.config.storage.influx;
   SG_ASSIGN(auto sink, exporting::make_influx(influx_options(config), parts.clock));
@@ -142,13 +155,8 @@ Result<std::unique_ptr<exporting::Destination>> ExportSide::influx(const Parts& 
 }
 
 Result<std::unique_ptr<exporting::Destination>> ExportSide::clickhouse(const Parts& parts) {
-  const auto& config = *parts.config.storage.clickhouse;
-  const auto gateway = gateway_name(parts);
-  const auto shards = config.all_shards();
-  const auto& replicas = shards[exporting::shard_of(gateway, shards.size())];
-  SG_ASSIGN(auto sink,
-            exporting::make_clickhouse(clickhouse_options(config, replicas, gateway), parts.clock));
-  return exporting::make_destination(std::make_unique<exporting::RowWriter>(gateway),
+  SG_ASSIGN(auto sink, exporting::make_clickhouse(clickhouse_of(parts), parts.clock));
+  return exporting::make_destination(std::make_unique<exporting::RowWriter>(gateway_name(parts)),
                                      std::move(sink));
 }
 
@@ -188,8 +196,24 @@ Result<std::unique_ptr<ExportSide>> ExportSide::open(const Parts& parts) {
   }
   if (storage.clickhouse) {
     SG_TRY(side->add(parts, outbox_options(*storage.clickhouse), clickhouse(parts)));
+    SG_ASSIGN(side->forgetting_,
+              exporting::ClickHouseForgetting::make(clickhouse_of(parts), parts.clock));
   }
   return side;
+}
+
+// Rows that are still on their way would come after what took them out.
+std::vector<admin::Forgetting::Parts::Engine> ExportSide::forgetters(ExportSide* side) {
+  if (side == nullptr || side->forgetting_ == nullptr) return {};
+  const auto lane = std::find_if(side->lanes_.begin(), side->lanes_.end(),
+                                 [](const Lane& one) { return one.name == "clickhouse"; });
+  return {{"clickhouse",
+           [side, &outbox = lane->carrier->outbox()](const journal::Forget& texts,
+                                                     journal::Position up_to) -> Result<bool> {
+             if (outbox.confirmed() < up_to) return false;
+             return side->forgetting_->forget(texts, up_to);
+           },
+           [side] { side->forgetting_->stop_by(0); }}};
 }
 
 void ExportSide::start() {

@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "admin/forgetting.h"
 #include "admin/health.h"
 #include "app/config.h"
 #include "base/file_system.h"
 #include "base/random.h"
 #include "export/carrier.h"
 #include "export/clickhouse.h"
+#include "export/clickhouse_forget.h"
 
 namespace sightglass::app {
 
@@ -32,6 +34,8 @@ class ExportSide {
   void start();
   Status stop();  // sends for a short time what is left; the rest waits for the next start
   std::vector<admin::HealthCheck> health() const;  // one for each engine
+  // Those that have rows of persons; borrowed from it. `side` may be null.
+  static std::vector<admin::Forgetting::Parts::Engine> forgetters(ExportSide* side);
 
  private:
   ExportSide() = default;
@@ -48,6 +52,7 @@ class ExportSide {
     std::unique_ptr<exporting::Carrier> carrier;
   };
   std::vector<Lane> lanes_;
+  std::unique_ptr<exporting::ClickHouseForgetting> forgetting_;  // null: without that engine
 };
 
 // Of one of its shards. `gateway`: whose rows they are.

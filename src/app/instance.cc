@@ -318,12 +318,12 @@ Status Running::record_interrupted() {
   clients_->count_from(journal_->committed());
   clients_->tend(fast_runner_->wait_position(journal_->committed(), kFoldWait));
   totals_->mark_start();
-  std::vector<journal::FoldRunner*> runners = {fast_runner_.get(), log_runner_.get(),
-                                               report_runner_.get()};
+  std::vector runners = {fast_runner_.get(), log_runner_.get(), report_runner_.get()};
   if (store_runner_) runners.push_back(store_runner_.get());
   SG_ASSIGN(forgetting_,
-            admin::Forgetting::open({folder_->in("forget"), *journal_, runners, store_.get(), fs_,
-                                     clock_, forget_random_, telemetry_, *log_}));
+            admin::Forgetting::open({folder_->in("forget"), *journal_, runners, store_.get(),
+                                     ExportSide::forgetters(export_.get()), fs_, clock_,
+                                     forget_random_, telemetry_, *log_}));
   forgetting_->start();
   return {};
 }

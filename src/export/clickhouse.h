@@ -60,6 +60,7 @@ class ClickHouseNode {
   // ask_server() also where there is none.
   std::expected<std::string, Verdict> ask(const std::string& sql, std::string_view settings = "");
   std::expected<std::string, Verdict> ask_server(const std::string& sql);
+  Verdict run(const std::string& sql);  // a statement that answers nothing
   Verdict insert(std::string_view rows, std::string_view query_id, std::int64_t quorum);
 
   // Whether the tables are those that rows are made for. kTaken: they are; also sets version().

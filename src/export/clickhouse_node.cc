@@ -63,6 +63,12 @@ std::expected<std::string, Verdict> ClickHouseNode::ask_server(const std::string
   return ask_at("/", sql);
 }
 
+Verdict ClickHouseNode::run(const std::string& sql) {
+  const auto answer = caller_->post(target_, fields_, sql, timeout_ns_);
+  if (!answer) return failed(reason_of(answer.error().error));
+  return read_clickhouse_answer(answer->status, answer->body, answer->retry_after);
+}
+
 // Today's servers may be told by their profile to gather inserts of several clients into one block,
 // which no longer is ours.
 std::string ClickHouseNode::settings_for_inserts(std::int64_t quorum) const {

@@ -68,6 +68,9 @@ class Outbox final : public journal::Fold {
   // Up to here an engine may have heard of records: a journal that lost its end goes on behind it.
   journal::Position heard() const { return std::max(saved_, resumed_cut_); }
 
+  // Up to here everything was taken, or is counted as lost.
+  journal::Position confirmed() const { return confirmed_.load(); }
+
   struct Lag {
     std::uint64_t records = 0;
     double seconds = 0;

@@ -129,7 +129,7 @@ TEST_P(ExactOutboxOnABadDay, WhateverThePeerDoesEachRowIsThereOnce) {
   fake.deduplicate(GetParam());
   record(150);
   for (int restart = 0; restart < 5; ++restart) {
-    options_.batch_points = static_cast<std::size_t>(3 + 2 * restart);
+    options_.batch_points = 3 + 2 * static_cast<std::size_t>(restart);
     start(fake, 40 * kMillisecond);
     record(25);
     eventually([&] { return calls > 80 * (restart + 1) || outbox_->lag().records == 0; });
