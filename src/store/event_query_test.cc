@@ -152,7 +152,10 @@ TEST_F(EventQueryTest, TheOldRowsOfALargeFileAreFoundBehindAllTheNewerOnes) {
 
 // A filter in the engine and the language itself say the same of every row.
 TEST_F(EventQueryTest, EveryKindOfFilterChoosesWhatTheLanguageDoes) {
-  const auto rows = all({.range = kEver, .limit = 1000});
+  // A file's beginning and the tail's.
+  const Range range{rows_[3'400].time_ns, rows_[4'600].time_ns};
+  const auto rows = all({.range = range, .limit = 1000});
+  ASSERT_GT(rows.size(), 500u);
   std::size_t chosen = 0;
   for (const auto* text : {
            "",
@@ -186,7 +189,7 @@ TEST_F(EventQueryTest, EveryKindOfFilterChoosesWhatTheLanguageDoes) {
     for (const auto& row : rows) {
       if (wanted.pattern->matches(*catalogue_, event_of_row(row))) want.push_back(row.position);
     }
-    for (const auto& row : all({.range = kEver, .limit = 1000, .filter = wanted})) {
+    for (const auto& row : all({.range = range, .limit = 1000, .filter = wanted})) {
       got.push_back(row.position);
     }
     EXPECT_EQ(got, want);
