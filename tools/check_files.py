@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks what no compiler sees: every test, fuzzer and end-to-end file is built or registered, every
-fuzzer has a corpus, no source file has grown past bounds, nothing is left open, no registry host or
+fuzzer has a corpus and names its parser, no source file has grown past bounds, nothing is left open, no registry host or
 foreign path is named. Exit 1 when there is a problem."""
 import pathlib
 import re
@@ -32,6 +32,8 @@ def main():
             corpus = source.parent / "corpus" / source.stem
             if not corpus.is_dir() or not any(corpus.iterdir()):
                 problems.append(f"{name}: has no corpus in {corpus.relative_to(ROOT)}")
+            if not re.search(r"^// Parser: \S", source.read_text(), re.M):
+                problems.append(f"{name}: its head comment has no line `// Parser: …`, by which coverage is counted")
         if source.name.endswith("_test.cc") and not re.search(r"^\s*(TEST|TEST_F|TEST_P|TYPED_TEST)\(", source.read_text(), re.M):
             problems.append(f"{name}: holds no test")
     registered = (ROOT / "tests/tests.cmake").read_text() if (ROOT / "tests/tests.cmake").exists() else ""

@@ -1,5 +1,6 @@
 // Answers of whoever listens where an engine should: none stops us, and only 204 and a partial
-// write count as taken. Parser: export/influx.cc
+// write count as taken.
+// Parser: export/influx.cc:read_influx_answer export/influx.cc:dropped_of
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

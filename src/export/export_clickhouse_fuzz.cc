@@ -1,5 +1,6 @@
 // Answers of whoever listens where a ClickHouse should: none stops us, none makes us drop a row,
-// and what cannot be read is called so. Parser: export/clickhouse_answers.cc
+// and what cannot be read is called so.
+// Parser: export/clickhouse_answers.cc
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -25,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(verdict.kind == Kind::kRetry || (verdict.kind == Kind::kTaken && status == 200));
   require(verdict.dropped == 0 && !verdict.maybe_taken);
   require(verdict.retry_after_ns >= 0 && verdict.retry_after_ns <= 3'600 * sightglass::kSecond);
-  require(!reason_sentence(verdict.reason).empty());
+  require(!clickhouse_sentence(verdict.reason).empty());
   if (const auto present = read_present(text)) {
     require(present->in_block >= 0 && present->accept_sum >= 0 && present->running >= 0);
   }
