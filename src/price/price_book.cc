@@ -96,7 +96,7 @@ class ModelReader {
       } else if (key == "aliases" && !is_history) {
         SG_TRY(read_aliases(value));
       } else if (key == "max_output_tokens" && !is_history) {
-        if (const auto limit = parse_int(token_of(value))) model_.max_output_tokens = *limit;
+        if (const auto limit = parse_int(token_of(value))) model_.max_output_tokens = limit;
       }
     }
     period.rates.resolve();
