@@ -259,7 +259,7 @@ void Evaluation::planned(const KeyMetric& metric, Answer& out) const {
   out.rows_title = "means";
   out.rows.push_back({"actual", cell.planned_actual_s / n, std::nullopt, "seconds"});
   out.rows.push_back({"requested", cell.planned_s / n, std::nullopt, "seconds"});
-  out.rows.push_back({"actual - requested", *out.value, std::nullopt, "seconds"});
+  out.rows.push_back({"actual - requested", out.value, std::nullopt, "seconds"});
   out.notes.push_back("over " + count_text(cell.planned, "pair"));
   if (cell.events > cell.planned) {
     out.notes.push_back(count_text(cell.events - cell.planned, "pair") + " without a plan");
@@ -283,7 +283,7 @@ void Evaluation::retention(const KeyMetric& metric, Answer& out) const {
   out.value = number(common.both) / number(common.first);
   out.rows_title = "windows";
   out.rows.push_back({"seen " + range, number(common.first), std::nullopt, "users"});
-  out.rows.push_back({"of them seen again since", number(common.both), *out.value, "users"});
+  out.rows.push_back({"of them seen again since", number(common.both), out.value, "users"});
   if (common.epochs > 1) {
     out.notes.emplace_back(
         "too low: pseudonyms were renewed between the windows, and nobody is recognised across it");

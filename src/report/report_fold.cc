@@ -63,9 +63,9 @@ void ReportFold::State::bind(const std::shared_ptr<const event::Catalogue>& next
     state->bound = true;
     const bool counts =
         measure.statistic == event::Statistic::kCount && measure.weight == event::kNoField;
-    for (std::uint16_t i = 0; i < measure.uses.size(); ++i) {
+    for (std::size_t i = 0; i < measure.uses.size(); ++i) {
       const auto pattern = measure.uses[i].pattern;
-      actions[pattern].push_back({&measure, state.get(), i});
+      actions[pattern].push_back({&measure, state.get(), static_cast<std::uint16_t>(i)});
       if (!counts) needs_fields[pattern] = true;
     }
     if (measure.statistic == event::Statistic::kPairs) {
