@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from forget_test import command, pseudonyms  # noqa: E402
 from support.clickhouse import PASSWORD, ClickHouse, Cluster  # noqa: E402
 from support.engines import Peer, free_port  # noqa: E402
-from support.exports import Traffic, arrives, export_health, no_secrets_in, sometimes, witnesses  # noqa: E402
+from support.exports import Traffic, arrives, export_health, kill_both_under_load, no_secrets_in, sometimes, witnesses  # noqa: E402
 from support.harness import ADMIN_PAUSE_S, World, check, equal, run, wait_for, world  # noqa: E402
 
 VARIABLES = {"CLICKHOUSE_PASSWORD": PASSWORD}
@@ -100,20 +100,12 @@ def test_killed_at_every_step_and_sent_again_it_is_there_once():
         start = lambda more="batch_age: 300ms\nbatch_rows: 100", env=None, dies=False: w.start_server(  # noqa: E731
             runtime(engine, more, "gw-1"), {**VARIABLES, **(env or {})}, expect_death=dies)
         start()
-        traffic = Traffic(w)
-        for round_ in range(2):
-            traffic.more(40)
-            engine.kill()
-            traffic.more(40)
-            engine.start()
-            traffic.more(40)
-            w.server.kill()
+
+        def die_at_each_step(round_):
             for point in ("export.cut", "export.taken"):
                 start(env={"SIGHTGLASS_FAILPOINT": f"{point}:{2 + round_}"}, dies=True)
                 wait_for(lambda: not w.server.running(), f"the end at {point}", 60)
-            start()
-        traffic.more(20)
-        traffic.stop()
+        kill_both_under_load(w, engine, start, die_at_each_step)
         wanted = is_all_there(w, engine)
         # Once more everything that the journal has, in other blocks.
         for more in ("batch_rows: 7", "batch_rows: 1000"):

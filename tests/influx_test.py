@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support.engines import Influx, Peer, VictoriaMetrics, free_port  # noqa: E402
-from support.exports import Traffic, arrives, export_health, no_secrets_in, sometimes, witnesses  # noqa: E402
+from support.exports import Traffic, arrives, export_health, kill_both_under_load, no_secrets_in, sometimes, witnesses  # noqa: E402
 from support.harness import ADMIN_PAUSE_S, check, equal, run, wait_for, world  # noqa: E402
 
 TOKEN, PASSWORD = "secret-token-0123456789", "secret-password-0123456789"
@@ -125,17 +125,7 @@ def test_version_one_is_found_out_and_sums_survive_kills():
         w.start_simulator()
         start = lambda: w.start_server(runtime(engine.url, "batch_age: 50ms\nbatch_points: 40"), VARIABLES)  # noqa: E731
         start()
-        traffic = Traffic(w)
-        for _ in range(2):
-            traffic.more(40)
-            engine.kill()
-            traffic.more(40)
-            engine.start()
-            traffic.more(40)
-            w.server.kill()
-            start()
-        traffic.more(20)
-        traffic.stop()
+        kill_both_under_load(w, engine, start)
         wanted = witnesses(w)
         arrives(lambda: engine.sums("llm", FIELDS), wanted, "the sums")
         # Once more everything that the journal has: the same points.

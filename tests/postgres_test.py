@@ -11,8 +11,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from forget_test import command, pseudonyms  # noqa: E402
-from influx_test import Traffic, no_secret_in, sometimes, witnesses  # noqa: E402
+from influx_test import no_secret_in  # noqa: E402
 from support.engines import Peer, free_port  # noqa: E402
+from support.exports import Traffic, export_health, kill_both_under_load, sometimes, witnesses  # noqa: E402
 from support.harness import ADMIN_PAUSE_S, CLIENT_KEY, check, equal, run, wait_for, world  # noqa: E402
 from support.postgres import PASSWORD, Postgres  # noqa: E402
 
@@ -49,12 +50,6 @@ def server(**more):
         yield made
     finally:
         made.remove()
-
-
-def export_health(w, engine="postgres"):
-    checks = w.admin("GET", "/admin/v1/health").json()["checks"]
-    name = f"export.{engine}"
-    return checks[name] if isinstance(checks, dict) else next(c for c in checks if c["name"] == name)
 
 
 STATS = {"requests": "count", "errors": "errors", "unpriced_requests": "count(unpriced_reason)", "timed_requests": "count(latency_us)",
@@ -137,7 +132,7 @@ def test_every_request_is_in_its_hour_and_no_person_is_there():
             check(sum(row[name] for row in kept.values()) > 0, f"nothing has {name}")
         shown = w.admin("GET", "/admin/v1/config").json()["Storage"]["Runtime"]
         equal((shown["Type"], shown["Password"], shown["Username"]), ("postgres", "****", "writer"), "the configuration's answer")
-        equal(export_health(w)["status"], "ok", "the engine's health")
+        equal(export_health(w, "postgres")["status"], "ok", "the engine's health")
         # The reader's role: everything to see, nothing to change.
         report = pg.say("select sum(requests), sum(cost_usd) * 1000000000 - sum(cost_nanousd) from sightglass.hourly_report "
                         "join sightglass.hourly_usage using (hour, gateway, client, provider, model, outcome, requests)", user="reader")
@@ -171,17 +166,7 @@ def test_sums_survive_kills_of_both():
         w.start_simulator()
         start = lambda: w.start_server(runtime(pg.port, "batch_age: 30ms\nbatch_requests: 20"), ENV)  # noqa: E731
         start()
-        traffic = Traffic(w)
-        for _ in range(2):
-            traffic.more(40)
-            pg.kill()
-            traffic.more(40)
-            pg.start()
-            traffic.more(40)
-            w.server.kill()
-            start()
-        traffic.more(20)
-        traffic.stop()
+        kill_both_under_load(w, pg, start)
         wanted = arrives(w, pg)
         equal(w.sum_of("sightglass_export_dropped_points_total"), 0, "requests refused")
         equal(w.sum_of("sightglass_export_gap_records_total"), 0, "gaps")
@@ -226,8 +211,8 @@ def test_what_is_wrong_is_said_and_loses_nothing():
             w.start_server(runtime(pg.port, "batch_age: 20ms\n" + more, **arguments), {**ENV, "WRONG": "wrong-password-0123456789"})
             sometimes(5, w)
             requests += 5
-            wait_for(lambda: export_health(w)["status"] != "ok", f"{reason}: the health answer", pause_s=ADMIN_PAUSE_S)
-            shown = export_health(w)
+            wait_for(lambda: export_health(w, "postgres")["status"] != "ok", f"{reason}: the health answer", pause_s=ADMIN_PAUSE_S)
+            shown = export_health(w, "postgres")
             equal(shown["reason"], reason, f"health: {shown}")
             check(shown["lag_records"] > 0 and said in str(shown), f"{reason}: {shown}")
             check(said in w.server.errors(), f"{reason}, the log: {w.server.errors()}")
@@ -267,8 +252,8 @@ def test_a_server_that_hangs_or_talks_nonsense_harms_nobody():
         for peer, more, reason in ((silent, "timeout: 300ms", "timeout"), (mail, "", "nonsense"), (None, "", "connect")):
             w.start_server(runtime(peer.port if peer else free_port(), more), ENV)
             sometimes(10, w)
-            wait_for(lambda: export_health(w)["status"] != "ok", "the health answer", pause_s=ADMIN_PAUSE_S)
-            equal(export_health(w)["reason"], reason, f"{reason}: health")
+            wait_for(lambda: export_health(w, "postgres")["status"] != "ok", "the health answer", pause_s=ADMIN_PAUSE_S)
+            equal(export_health(w, "postgres")["reason"], reason, f"{reason}: health")
             check(w.sum_of("sightglass_export_lag_records") > 0, "no lag")
             equal(w.server.stop(), 0, "the server's end")
             if peer:
@@ -300,7 +285,7 @@ storage:
         sometimes(10, w)
         arrives(w, pg)
         wait_for(lambda: export_health(w, "influxdb")["status"] != "ok", "the other's health", pause_s=ADMIN_PAUSE_S)
-        equal(export_health(w)["status"], "ok", "PostgreSQL's health")
+        equal(export_health(w, "postgres")["status"], "ok", "PostgreSQL's health")
         shown = w.admin("GET", "/admin/v1/config").json()["Storage"]
         equal([r["Type"] for r in shown["Runtimes"]], ["influxdb", "postgres"], "the configuration's answer")
         w.stop()

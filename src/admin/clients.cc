@@ -294,9 +294,8 @@ http::Route cancel_route(Cancel cancel, http::WorkPool& pool) {
   route.realm = http::Realm::kAdmin;
   route.changes = true;
   route.summary =
-      "End a running request, on whichever gateway it runs; its client gets an error, or its "
-      "stream "
-      "is cut";
+      "End a running request, on whichever gateway it runs; its client gets an error, or "
+      "its stream is cut";
   route.make =
       http::blocking(pool, [cancel = std::move(cancel)](const http::SimpleRequest& request) {
         const auto& id = request.path_parameters.at(0);

@@ -56,9 +56,8 @@ void add_doctor(CLI::App& app, DoctorArguments& a) {
   doctor->add_option("--config", a.config_file,
                      "Configuration file (default: sightglass.yaml if it is there)");
   doctor->footer(
-      "Writes nothing. Exit code: 0 all is well, 1 something is not and the next step is said, 2 "
-      "the "
-      "configuration cannot be read.\nExample: sightglass doctor --config sightglass.yaml");
+      "Writes nothing. Exit code: 0 all is well, 1 something is not and the next step is said, "
+      "2 the configuration cannot be read.\nExample: sightglass doctor --config sightglass.yaml");
 }
 
 void add_reconcile(CLI::App& app, ReconcileArguments& a) {

@@ -167,8 +167,8 @@ Status validate_config(std::string_view text) {
     const bool named = text.find("${" + std::string(name) + "}") != std::string_view::npos;
     return named ? "a-value-of-more-than-20-characters" : nullptr;
   };
-  const auto parsed = parse_config(text, "config", environment);
-  return parsed ? Status() : Status(std::unexpected(parsed.error()));
+  SG_TRY(parse_config(text, "config", environment));
+  return {};
 }
 
 }  // namespace sightglass::app

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "app/all_gateways.h"
 #include "export/influx.h"
 #include "export/points.h"
 #include "export/postgres.h"
@@ -49,40 +50,44 @@ exporting::PgOptions postgres_options(const PostgresConfig& config) {
   return options;
 }
 
-exporting::OutboxOptions outbox_options(const InfluxConfig& config) {
+// What every engine's configuration names alike. `batch`: so many entries, or so many bytes.
+template <typename EngineConfig>
+exporting::OutboxOptions outbox_options(const EngineConfig& config, std::string engine,
+                                        exporting::ReasonSentence sentence, std::int64_t batch,
+                                        std::uint64_t batch_bytes) {
   exporting::OutboxOptions options;
-  options.batch_points = static_cast<std::size_t>(config.batch_points);
-  options.batch_bytes = config.batch_bytes;
+  options.engine = std::move(engine);
+  options.sentence = sentence;
+  options.batch_points = static_cast<std::size_t>(batch);
+  options.batch_bytes = batch_bytes;
   options.batch_age_ns = config.batch_age_ns;
   options.max_lag_bytes = config.max_lag_bytes;
   return options;
+}
+
+exporting::OutboxOptions outbox_options(const InfluxConfig& config) {
+  return outbox_options(config, "influxdb", exporting::reason_sentence, config.batch_points,
+                        config.batch_bytes);
 }
 
 exporting::OutboxOptions outbox_options(const PostgresConfig& config) {
-  exporting::OutboxOptions options;
-  options.engine = "postgres";
-  options.sentence = exporting::postgres_sentence;
-  options.batch_points = static_cast<std::size_t>(config.batch_requests);
-  options.batch_bytes = kPostgresBatchBytes;
-  options.batch_age_ns = config.batch_age_ns;
-  options.max_lag_bytes = config.max_lag_bytes;
-  return options;
+  return outbox_options(config, "postgres", exporting::postgres_sentence, config.batch_requests,
+                        kPostgresBatchBytes);
 }
 
 exporting::OutboxOptions outbox_options(const ClickHouseConfig& config) {
-  exporting::OutboxOptions options;
-  options.engine = "clickhouse";
-  options.sentence = exporting::clickhouse_sentence;
+  auto options = outbox_options(config, "clickhouse", exporting::clickhouse_sentence,
+                                config.batch_rows, config.batch_bytes);
   options.exact = true;
-  options.batch_points = static_cast<std::size_t>(config.batch_rows);
-  options.batch_bytes = config.batch_bytes;
-  options.batch_age_ns = config.batch_age_ns;
-  options.max_lag_bytes = config.max_lag_bytes;
   return options;
 }
 
-std::string gateway_name(const ExportSide::Parts& parts) {
-  return parts.config.gateway.empty() ? parts.gateway : parts.config.gateway;
+// The shard that this gateway's rows go to.
+exporting::ClickHouseOptions clickhouse_of(const ExportSide::Parts& parts) {
+  const auto& config = *parts.config.storage.clickhouse;
+  const auto gateway = gateway_name(parts.config, parts.gateway);
+  const auto shards = config.all_shards();
+  return clickhouse_options(config, shards[exporting::shard_of(gateway, shards.size())], gateway);
 }
 
 void show_lag(Telemetry& telemetry, const std::string& engine, const exporting::Outbox& outbox) {
@@ -134,35 +139,26 @@ exporting::ClickHouseOptions clickhouse_options(const ClickHouseConfig& config,
   return options;
 }
 
-namespace {
-
-// The shard that this gateway's rows go to.
-exporting::ClickHouseOptions clickhouse_of(const ExportSide::Parts& parts) {
-  const auto& config = *parts.config.storage.clickhouse;
-  const auto gateway = gateway_name(parts);
-  const auto shards = config.all_shards();
-  return clickhouse_options(config, shards[exporting::shard_of(gateway, shards.size())], gateway);
-}
-
-}  // namespace
-
 Result<std::unique_ptr<exporting::Destination>> ExportSide::influx(const Parts& parts) {
   const auto& config = *parts.config.storage.influx;
   SG_ASSIGN(auto sink, exporting::make_influx(influx_options(config), parts.clock));
   return exporting::make_destination(
-      std::make_unique<exporting::PointWriter>(config.measurement, gateway_name(parts)),
+      std::make_unique<exporting::PointWriter>(config.measurement,
+                                               gateway_name(parts.config, parts.gateway)),
       std::move(sink));
 }
 
 Result<std::unique_ptr<exporting::Destination>> ExportSide::clickhouse(const Parts& parts) {
   SG_ASSIGN(auto sink, exporting::make_clickhouse(clickhouse_of(parts), parts.clock));
-  return exporting::make_destination(std::make_unique<exporting::RowWriter>(gateway_name(parts)),
-                                     std::move(sink));
+  return exporting::make_destination(
+      std::make_unique<exporting::RowWriter>(gateway_name(parts.config, parts.gateway)),
+      std::move(sink));
 }
 
 Result<std::unique_ptr<exporting::Destination>> ExportSide::postgres(const Parts& parts) {
   return exporting::make_postgres(postgres_options(*parts.config.storage.postgres),
-                                  gateway_name(parts), parts.gateway, parts.clock);
+                                  gateway_name(parts.config, parts.gateway), parts.gateway,
+                                  parts.clock);
 }
 
 Status ExportSide::add(const Parts& parts, exporting::OutboxOptions options,

@@ -73,8 +73,7 @@ bool ends_in(const std::vector<std::string_view>& words,
 bool is_alias(std::string_view path) {
   if (path.empty() || path.size() > 128) return false;
   const char first = path.front();
-  return (is_upper(first) || first == '_' || is_word_byte(first)) &&
-         std::all_of(path.begin(), path.end(), [](char c) { return c > 0x20 && c < 0x7f; }) &&
+  return (is_upper(first) || first == '_' || is_word_byte(first)) && is_visible_ascii(path) &&
          path.find_first_of("\"'\\{}[](),#&*!|>%`:@") == std::string_view::npos;
 }
 

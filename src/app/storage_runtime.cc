@@ -23,6 +23,10 @@ void refuse_control(Binder& b, const char* key, const std::string& value) {
   }
 }
 
+bool is_web_address(const std::string& addr) {
+  return addr.starts_with("http://") || addr.starts_with("https://");
+}
+
 void bind_influx(Binder& b, InfluxConfig& influx) {
   b.text("addr", influx.addr, "where it is: http://HOST:PORT or https://HOST:PORT");
   b.text("token", influx.token, "version 2: a token that may write to the bucket; ${ENV} works");
@@ -42,9 +46,7 @@ void bind_influx(Binder& b, InfluxConfig& influx) {
   b.duration("timeout", influx.timeout_ns, "of one call");
   b.bytes("max_lag_bytes", influx.max_lag_bytes,
           "of journal that waits for it; past it the oldest are given up and counted");
-  if (!influx.addr.starts_with("http://") && !influx.addr.starts_with("https://")) {
-    b.refuse("addr must begin with http:// or https://");
-  }
+  if (!is_web_address(influx.addr)) b.refuse("addr must begin with http:// or https://");
   refuse_userinfo(b, influx.addr);
   refuse_control(b, "token", influx.token);
   if (influx.measurement.empty()) b.refuse("measurement must not be empty");
@@ -105,10 +107,6 @@ void bind_postgres(Binder& b, PostgresConfig& postgres) {
         "sslmode must be disable, verify-ca or verify-full; there is none that encrypts "
         "without verifying");
   }
-}
-
-bool is_web_address(const std::string& addr) {
-  return addr.starts_with("http://") || addr.starts_with("https://");
 }
 
 // They stand in SQL as they are.

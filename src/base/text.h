@@ -12,6 +12,9 @@ namespace sightglass {
 // short, overlong, a surrogate or past U+10FFFF (RFC 3629).
 std::size_t utf8_sequence_length(std::string_view text);
 
+// Only visible ASCII: no blank, no control character, nothing past '~'. So is an empty text.
+bool is_visible_ascii(std::string_view text);
+
 bool equals_ignoring_case(std::string_view a, std::string_view b);  // ASCII only
 std::string to_lower(std::string_view text);                        // ASCII only
 std::string_view trim(std::string_view text);                       // blanks, tabs, CR, LF

@@ -11,10 +11,6 @@ constexpr std::size_t kLongestDescription = 1'000;
 constexpr std::size_t kLongestList = 200;
 constexpr std::size_t kLongestItem = 128;
 
-bool is_visible(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
 // No control characters, well-formed UTF-8: it is shown to people.
 bool is_printable(std::string_view text) {
   while (!text.empty()) {
@@ -28,7 +24,7 @@ bool is_printable(std::string_view text) {
 Status check_list(const std::vector<std::string>& list, std::string_view member) {
   const bool good = list.size() <= kLongestList &&
                     std::all_of(list.begin(), list.end(), [](const std::string& item) {
-                      return !item.empty() && item.size() <= kLongestItem && is_visible(item);
+                      return !item.empty() && item.size() <= kLongestItem && is_visible_ascii(item);
                     });
   if (good) return {};
   return fail(Code::kInvalid, std::string(member) +
@@ -73,7 +69,7 @@ Status check_client_id(std::string_view id) {
 }
 
 Status check_client_key(std::string_view key) {
-  if (key.size() >= kShortestKey && key.size() <= kLongestKey && is_visible(key)) return {};
+  if (key.size() >= kShortestKey && key.size() <= kLongestKey && is_visible_ascii(key)) return {};
   return fail(Code::kInvalid,
               "api_key must have 20 to 512 visible characters; leave it out and the server makes "
               "one");

@@ -113,8 +113,7 @@ std::string_view kinds_of(FieldClass field_class) {
 // An alias is a name that somebody else chose: a JSON path or a header.
 bool is_alias(std::string_view name) {
   if (name.empty() || name.size() > 128) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7f; }) &&
-         name.find_first_of("\"'\\{}[]()") == std::string_view::npos;
+  return is_visible_ascii(name) && name.find_first_of("\"'\\{}[]()") == std::string_view::npos;
 }
 
 bool is_prefix(std::string_view text) {

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "export/clickhouse.h"
+#include "export/http_words.h"
 #include "export/rows.h"
 
 namespace sightglass::exporting {
@@ -81,23 +82,15 @@ std::string_view take_to(std::string_view& text, char mark) {
 
 Verdict read_clickhouse_answer(int status, std::string_view body, std::string_view retry_after) {
   Verdict verdict;
-  if (const auto seconds = parse_int(trim(retry_after)); seconds && *seconds > 0) {
-    verdict.retry_after_ns = std::min<std::int64_t>(*seconds, 3'600) * kSecond;
-  }
-  const auto is = [&](Kind kind, Reason reason) {
-    verdict.kind = kind;
-    verdict.reason = reason;
-    return verdict;
-  };
+  verdict.retry_after_ns = pause_asked(retry_after);
   if (const auto code = code_of(body); code != 0) {
-    return is(Kind::kRetry, reason_of_code(code, body));
+    verdict.reason = reason_of_code(code, body);
+  } else if (status == 200) {
+    verdict.kind = Kind::kTaken;
+  } else {
+    verdict.reason = reason_of_status(status);
   }
-  if (status == 200) return is(Kind::kTaken, Reason::kNonsense);
-  if (status == 401 || status == 403) return is(Kind::kRetry, Reason::kDenied);
-  if (status == 413) return is(Kind::kRetry, Reason::kTooLarge);
-  if (status == 429 || status == 503) return is(Kind::kRetry, Reason::kBusy);
-  if (status >= 500) return is(Kind::kRetry, Reason::kServerError);
-  return is(Kind::kRetry, Reason::kNonsense);
+  return verdict;
 }
 
 std::string sql_text(std::string_view text) {

@@ -14,7 +14,7 @@ constexpr std::string_view kIdentifiers[] = {"user_id", "session_id"};
 std::string is_named(const std::string& text, const journal::Forget& texts) {
   std::string hashes;
   for (const auto& hash : texts.hex()) hashes += (hashes.empty() ? "'" : ", '") + hash + "'";
-  return "(" + text + " LIKE '_:%.__________________________' AND has([" + hashes +
+  return "(" + text + " LIKE '" + std::string(journal::kPseudonymLike) + "' AND has([" + hashes +
          "], lower(substring(hex(SHA256(" + text + ")), 1, 32))))";
 }
 
@@ -28,6 +28,10 @@ std::string condition(const ClickHouseOptions& options, const journal::Forget& t
       "gateway = " + sql_text(options.gateway) + " AND pos <= " + std::to_string(up_to) + " AND (";
   for (const auto column : kIdentifiers) sql += of_column(column, texts) + " OR ";
   return sql + "arrayExists(x -> " + is_named("x", texts) + ", texts.value))";
+}
+
+std::unexpected<Error> unavailable(Reason reason) {
+  return fail(Code::kUnavailable, "clickhouse: " + std::string(clickhouse_sentence(reason)));
 }
 
 }  // namespace
@@ -64,7 +68,7 @@ Result<std::int64_t> ClickHouseForgetting::number(ClickHouseNode& node, const st
   const auto value = answer ? parse_int(trim(*answer)) : std::nullopt;
   if (value) return *value;
   const auto reason = answer ? Reason::kNonsense : answer.error().reason;
-  return fail(Code::kUnavailable, "clickhouse: " + std::string(clickhouse_sentence(reason)));
+  return unavailable(reason);
 }
 
 // A replicated table shows what it was told only some seconds later.
@@ -72,10 +76,7 @@ Status ClickHouseForgetting::rewrite(ClickHouseNode& node, const std::string& sq
   const auto now = clock_.monotonic_ns();
   if (sql == last_sql_ && now - told_ns_ < kAgain) return {};
   const auto verdict = node.run(sql);
-  if (verdict.kind != Verdict::Kind::kTaken) {
-    return fail(Code::kUnavailable,
-                "clickhouse: " + std::string(clickhouse_sentence(verdict.reason)));
-  }
+  if (verdict.kind != Verdict::Kind::kTaken) return unavailable(verdict.reason);
   last_sql_ = sql;
   told_ns_ = now;
   return {};

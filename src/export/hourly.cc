@@ -71,9 +71,7 @@ void HourlySums::add(const HourlySums& other) {
 }
 
 void HourlyReader::use(const std::shared_ptr<const event::Catalogue>& catalogue) {
-  if (catalogue == nullptr || catalogue == catalogue_) return;
-  catalogue_ = catalogue;
-  ingested_ = catalogue->field("ingested");
+  if (!requests_.use(catalogue)) return;
   latency_ = catalogue->field("latency_us");
   unpriced_ = catalogue->field("unpriced_reason");
   names_.clear();
@@ -83,24 +81,22 @@ void HourlyReader::use(const std::shared_ptr<const event::Catalogue>& catalogue)
 }
 
 void HourlyReader::append(Bytes payload, JournalMark mark, std::vector<HourlyEntry>& out) {
-  if (catalogue_ == nullptr || !event::decode_head(payload, event_)) return;
-  const auto& types = catalogue_->event_types();
-  if (event_.type >= types.size() || !types[event_.type].terminal) return;
-  if (!event::decode(payload, event_) || event_.get(ingested_).as_bool()) return;
+  const auto* const event = requests_.read(payload);
+  if (event == nullptr) return;
   auto& entry = out.emplace_back();
   entry.mark = mark;
-  entry.key.hour_ns = hour_of(event_.time_ns);
+  entry.key.hour_ns = hour_of(event->time_ns);
   for (std::size_t i = 0; i < std::size(kNames); ++i) {
-    entry.key.*kNames[i].in = plain(event_.get(names_[i]).as_text());
+    entry.key.*kNames[i].in = plain(event->get(names_[i]).as_text());
   }
   auto& sums = entry.sums;
   sums.requests = 1;
   sums.errors = entry.key.outcome == "error" || entry.key.outcome == "timeout";
-  sums.unpriced = event_.get(unpriced_).kind() == event::Kind::kText;
+  sums.unpriced = event->get(unpriced_).kind() == event::Kind::kText;
   for (std::size_t i = 0; i < std::size(kSums); ++i) {
-    sums.*kSums[i].in = event_.get(sums_[i]).as_int();
+    sums.*kSums[i].in = event->get(sums_[i]).as_int();
   }
-  if (const auto latency = event_.get(latency_); latency.kind() == event::Kind::kInt) {
+  if (const auto latency = event->get(latency_); latency.kind() == event::Kind::kInt) {
     sums.timed = 1;
     sums.latency_us = sums.latency_max_us = latency.as_int();
   }

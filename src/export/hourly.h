@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "event/event.h"
+#include "export/own_requests.h"
 #include "journal/record.h"
 
 namespace sightglass::exporting {
@@ -62,11 +63,9 @@ class HourlyReader {
   void append(Bytes payload, JournalMark mark, std::vector<HourlyEntry>& out);
 
  private:
-  std::shared_ptr<const event::Catalogue> catalogue_;
-  event::FieldId ingested_ = event::kNoField, latency_ = event::kNoField,
-                 unpriced_ = event::kNoField;
+  OwnRequests requests_;
+  event::FieldId latency_ = event::kNoField, unpriced_ = event::kNoField;
   std::vector<event::FieldId> names_, sums_;
-  event::Event event_;  // reused
 };
 
 // In the order of its keys, so that two who write the same rows lock them in the same order.

@@ -2,7 +2,10 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdint>
+
+#include "base/text.h"
 
 namespace sightglass::exporting {
 namespace {
@@ -89,6 +92,18 @@ Reason reason_of(net::CallError error) {
 std::string basic_authorization(const std::string& username, const std::string& password) {
   if (username.empty()) return {};
   return "Authorization: Basic " + base64(username + ":" + password) + "\r\n";
+}
+
+Reason reason_of_status(int status) {
+  if (status == 401 || status == 403) return Reason::kDenied;
+  if (status == 413) return Reason::kTooLarge;
+  if (status == 429 || status == 503) return Reason::kBusy;
+  return status >= 500 ? Reason::kServerError : Reason::kNonsense;
+}
+
+Nanos pause_asked(std::string_view retry_after) {
+  const auto seconds = parse_int(trim(retry_after));
+  return seconds && *seconds > 0 ? std::min<std::int64_t>(*seconds, 3'600) * kSecond : 0;
 }
 
 }  // namespace sightglass::exporting

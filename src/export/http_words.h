@@ -17,5 +17,9 @@ std::string base64(std::string_view in);
 // "Authorization: Basic …" with its CRLF; empty without a name.
 std::string basic_authorization(const std::string& username, const std::string& password);
 Reason reason_of(net::CallError error);
+// What a status says that has the same meaning for every engine.
+Reason reason_of_status(int status);
+// Of a Retry-After in seconds, an hour at most; 0: none is asked for.
+Nanos pause_asked(std::string_view retry_after);
 
 }  // namespace sightglass::exporting

@@ -90,9 +90,7 @@ class Influx final : public Sink {
 
 Verdict read_influx_answer(int status, std::string_view body, std::string_view retry_after) {
   Verdict verdict;
-  if (const auto seconds = parse_int(trim(retry_after)); seconds && *seconds > 0) {
-    verdict.retry_after_ns = std::min<std::int64_t>(*seconds, 3'600) * kSecond;
-  }
+  verdict.retry_after_ns = pause_asked(retry_after);
   const auto is = [&](Kind kind, Reason reason) {
     verdict.kind = kind;
     verdict.reason = reason;
@@ -106,12 +104,9 @@ Verdict read_influx_answer(int status, std::string_view body, std::string_view r
     verdict.dropped = dropped_of(body);
     return is(Kind::kTaken, Reason::kRejected);
   }
-  if (status == 401 || status == 403) return is(Kind::kRetry, Reason::kDenied);
   if (status == 404) return is(Kind::kRetry, Reason::kMissing);
-  if (status == 413) return is(Kind::kSplit, Reason::kTooLarge);
-  if (status == 429 || status == 503) return is(Kind::kRetry, Reason::kBusy);
-  if (status >= 500) return is(Kind::kRetry, Reason::kServerError);
-  return is(Kind::kRetry, Reason::kNonsense);
+  const auto reason = reason_of_status(status);
+  return is(reason == Reason::kTooLarge ? Kind::kSplit : Kind::kRetry, reason);
 }
 
 Result<std::unique_ptr<Sink>> make_influx(const InfluxOptions& options, const Clock& clock) {

@@ -1,100 +1,38 @@
 // The outbox with an engine that keeps twice what comes twice: ClickHouse.
-#include <gtest/gtest.h>
-
 #include <set>
 
-#include "../tests/support/batches.h"
-#include "export/carrier.h"
 #include "export/fake_clickhouse.h"
+#include "export/outbox_bench.h"
 #include "export/text_destination.h"
-#include "journal/testing.h"
 
 namespace sightglass::exporting {
 namespace {
 
-using testing::Batches;
-using testing::TestEvent;
-
-template <typename Condition>
-bool eventually(const Condition& condition) {
-  for (int i = 0; i < 12; ++i) {
-    if (journal::eventually(condition)) return true;
-  }
-  return false;
-}
-
-class ExactOutbox : public ::testing::Test {
+class ExactOutbox : public OutboxBench {
  protected:
-  ExactOutbox() : batches_(testing::gateway_catalogue()) {
-    bench_.catalogue = testing::gateway_catalogue();
-    (void)bench_.fs.create_directories("data");
-    journal_ = bench_.open();
+  ExactOutbox() {
     options_.engine = "clickhouse";
-    options_.directory = "data/export";
     options_.exact = true;
-    options_.batch_points = 7;
-    options_.batch_age_ns = 0;
-    options_.backoff = {kMillisecond, 4 * kMillisecond};
   }
-  ~ExactOutbox() override { stop(); }
 
   void start(const FakeClickHouse& fake, Nanos timeout_ns = 5 * kSecond) {
     ClickHouseOptions engine;
     engine.replicas = {fake.url()};
     engine.gateway = "gw-1";
     engine.timeout_ns = timeout_ns;
-    auto to =
-        make_destination(std::make_unique<RowWriter>("gw-1"), *make_clickhouse(engine, clock_));
-    auto outbox = Outbox::open(options_, std::move(to), *journal_, bench_.fs, clock_, random_,
-                               bench_.telemetry, bench_.log);
-    ASSERT_TRUE(outbox) << outbox.error().message;
-    outbox_ = outbox->get();
-    auto carrier = Carrier::make({bench_.options, "data/snapshots", *journal_, bench_.fs, clock_,
-                                  bench_.telemetry, bench_.log},
-                                 std::move(*outbox), options_.max_lag_bytes);
-    ASSERT_TRUE(carrier) << carrier.error().message;
-    carrier_ = std::move(*carrier);
-    carrier_->start();
-  }
-  void stop(Nanos within_ns = 0) {
-    if (!carrier_) return;
-    EXPECT_TRUE(carrier_->stop(within_ns));
-    carrier_.reset();
-    outbox_ = nullptr;
-  }
-  void record(int requests) {
-    for (int i = 0; i < requests; ++i) {
-      const auto n = ++recorded_;
-      TestEvent event("chat_completion_success", bench_.clock.wall_ns());
-      event.with("provider", "openai").with("outcome", "ok").with("input_tokens", n);
-      ASSERT_TRUE(journal_->append(journal::RecordKind::kEvent, batches_.encode(event)));
-    }
+    start_to(
+        make_destination(std::make_unique<RowWriter>("gw-1"), *make_clickhouse(engine, clock_)));
   }
   // What is there is what was recorded, each once.
   void expect_all_in(const FakeClickHouse& fake) {
-    EXPECT_TRUE(eventually([&] { return outbox_->lag().records == 0; })) << bench_.log.text();
+    expect_no_lag();
     const auto rows = fake.rows();
     std::set<std::string> positions;
     for (const auto& row : rows) positions.insert(row.at("pos"));
     EXPECT_EQ(rows.size(), static_cast<std::size_t>(recorded_));
     EXPECT_EQ(positions.size(), rows.size());
-    EXPECT_EQ(fake.sum("input_tokens"), std::int64_t{recorded_} * (recorded_ + 1) / 2);
+    EXPECT_EQ(fake.sum("input_tokens"), tally());
   }
-  double counted(std::string_view name, const Labels& more = {}) {
-    Labels labels = {{"engine", "clickhouse"}};
-    labels.insert(labels.end(), more.begin(), more.end());
-    return bench_.metric(name, labels);
-  }
-
-  SystemClock clock_;
-  SystemRandom random_;
-  journal::Bench bench_;
-  Batches batches_;
-  std::unique_ptr<journal::Journal> journal_;
-  OutboxOptions options_;
-  const Outbox* outbox_ = nullptr;
-  std::unique_ptr<Carrier> carrier_;
-  int recorded_ = 0;
 };
 
 // With and without an engine that knows a block again.

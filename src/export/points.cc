@@ -60,9 +60,7 @@ PointWriter::PointWriter(std::string measurement, std::string gateway)
       }()) {}
 
 void PointWriter::use(const std::shared_ptr<const event::Catalogue>& catalogue) {
-  if (catalogue == nullptr || catalogue == catalogue_) return;
-  catalogue_ = catalogue;
-  ingested_ = catalogue->field("ingested");
+  if (!requests_.use(catalogue)) return;
   latency_ = catalogue->field("latency_us");
   first_content_ = catalogue->field("first_content_us");
   cost_ = catalogue->field("cost_nanousd");
@@ -72,9 +70,9 @@ void PointWriter::use(const std::shared_ptr<const event::Catalogue>& catalogue) 
   for (const auto& count : kCounts) counts_.push_back({count.name, catalogue->field(count.field)});
 }
 
-void PointWriter::tags(std::string& line) const {
+void PointWriter::tags(const event::Event& event, std::string& line) const {
   for (const auto& tag : tags_) {
-    const auto value = event_.get(tag.field);
+    const auto value = event.get(tag.field);
     if (value.kind() == event::Kind::kInt) {
       append_tag(line, tag.name, std::to_string(value.as_int()));
     } else {
@@ -83,7 +81,7 @@ void PointWriter::tags(std::string& line) const {
   }
 }
 
-void PointWriter::fields(std::string& line) const {
+void PointWriter::fields(const event::Event& event, std::string& line) const {
   line.append(" requests=1i");
   const auto decimal = [&](const char* name, const event::Value& value, int digits) {
     if (value.kind() != event::Kind::kInt) return;
@@ -96,23 +94,21 @@ void PointWriter::fields(std::string& line) const {
     append_int(line, value.as_int());
     line.append("i");
   };
-  decimal("latency_ms", event_.get(latency_), 3);
-  decimal("first_content_ms", event_.get(first_content_), 3);
-  for (const auto& column : counts_) count(column.name, event_.get(column.field));
-  decimal("cost_usd", event_.get(cost_), 9);
-  count("cost_nanousd", event_.get(cost_));
+  decimal("latency_ms", event.get(latency_), 3);
+  decimal("first_content_ms", event.get(first_content_), 3);
+  for (const auto& column : counts_) count(column.name, event.get(column.field));
+  decimal("cost_usd", event.get(cost_), 9);
+  count("cost_nanousd", event.get(cost_));
 }
 
 void PointWriter::append(Bytes payload, journal::Position position, Nanos accept_ns, Points& out) {
-  if (catalogue_ == nullptr || !event::decode_head(payload, event_)) return;
-  const auto& types = catalogue_->event_types();
-  if (event_.type >= types.size() || !types[event_.type].terminal) return;
-  if (!event::decode(payload, event_) || event_.get(ingested_).as_bool()) return;
+  const auto* const event = requests_.read(payload);
+  if (event == nullptr) return;
   auto& line = out.text;
   line.append(prefix_);
-  tags(line);
-  fields(line);
-  const auto millisecond = std::max<Nanos>(event_.time_ns, 0) / kPerMillisecond;
+  tags(*event, line);
+  fields(*event, line);
+  const auto millisecond = std::max<Nanos>(event->time_ns, 0) / kPerMillisecond;
   line.append(" ");
   append_int(line,
              millisecond * kPerMillisecond +

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "event/event.h"
+#include "export/own_requests.h"
 #include "export/sink.h"
 
 namespace sightglass::exporting {
@@ -31,15 +32,14 @@ class PointWriter final : public Writer {
     const char* name;
     event::FieldId field = event::kNoField;
   };
-  void tags(std::string& line) const;
-  void fields(std::string& line) const;
+  void tags(const event::Event& event, std::string& line) const;
+  void fields(const event::Event& event, std::string& line) const;
 
   const std::string prefix_;  // measurement and the gateway's tag, escaped
-  std::shared_ptr<const event::Catalogue> catalogue_;
-  event::FieldId ingested_ = event::kNoField, latency_ = event::kNoField,
-                 first_content_ = event::kNoField, cost_ = event::kNoField;
+  OwnRequests requests_;
+  event::FieldId latency_ = event::kNoField, first_content_ = event::kNoField,
+                 cost_ = event::kNoField;
   std::vector<Column> tags_, counts_;
-  event::Event event_;  // reused
 };
 
 }  // namespace sightglass::exporting

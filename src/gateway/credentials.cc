@@ -58,9 +58,7 @@ bool allows_pass_through(const Settings& settings, const Provider& provider, Lis
 }
 
 bool has_key_form(const Provider& provider, std::string_view token) {
-  const bool visible =
-      std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-  if (token.empty() || token.size() > 4096 || !visible) return false;
+  if (token.empty() || token.size() > 4096 || !is_visible_ascii(token)) return false;
   if (!token.starts_with(provider.key_prefix)) return false;
   return provider.foreign_key_prefix.empty() || !token.starts_with(provider.foreign_key_prefix);
 }

@@ -50,6 +50,9 @@ class Forget {
 // overwrite() must see whole.
 inline constexpr std::size_t kMaxForgottenBytes = 2 + 10 + 1 + 26;
 
+// Of a pseudonym's form in SQL, for what must not hash every text that it looks at.
+inline constexpr std::string_view kPseudonymLike = "_:%.__________________________";
+
 // The pseudonym that begins at `at`, empty when none does: a letter, a colon, digits, a point and
 // 26 of a-z2-7.
 std::string_view pseudonym_at(std::string_view text, std::size_t at);

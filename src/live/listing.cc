@@ -1,4 +1,5 @@
 #include "live/listing.h"
+#include "base/text.h"
 
 #include <algorithm>
 #include <utility>
@@ -42,11 +43,6 @@ void write_row(const RequestRow& row, std::string& out) {
   each_number(row, [&](std::int64_t number) { writer.varint(at_least_0(number)); });
 }
 
-bool is_visible(std::string_view text) {
-  return text.size() <= kLongestText &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
-
 bool read_number(ByteReader& in, std::int64_t most, std::int64_t& out) {
   const auto value = in.varint();
   if (value > static_cast<std::uint64_t>(most)) return false;
@@ -58,7 +54,7 @@ bool read_row(ByteReader& in, RequestRow& row) {
   bool good = true;
   each_text(row, [&](std::string& text) {
     const auto bytes = in.string();
-    good = good && is_visible(bytes);
+    good = good && bytes.size() <= kLongestText && is_visible_ascii(bytes);
     if (good) text.assign(bytes);
   });
   const auto streaming = in.u8();

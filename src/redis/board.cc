@@ -36,15 +36,8 @@ return {text(now), redis.call('ZREVRANGEBYSCORE', set, '+inf', '-inf', 'WITHSCOR
                               tonumber(ARGV[5]))}
 )lua";
 
-Options patient(const Options& options) {
-  auto out = options;
-  out.timeout_ns = std::max(options.timeout_ns, kPatience);
-  return out;
-}
-
 bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestName &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+  return !text.empty() && text.size() <= kLongestName && is_visible_ascii(text);
 }
 
 std::optional<std::int64_t> milliseconds(std::string_view text) {
@@ -91,7 +84,7 @@ Board::Board(Memory& memory, net::Loop& loop, std::string gateway)
       gateway_(std::move(gateway)),
       set_key_(memory.prefix + "gateways"),
       own_key_(prefix_ + gateway_),
-      patient_(patient(memory.options)),
+      patient_(memory.options.with_patience(kPatience)),
       exchanged_(memory.telemetry.counter(kExchanges, kExchangesHelp, {{"result", "ok"}})),
       failed_(memory.telemetry.counter(kExchanges, kExchangesHelp, {{"result", "failed"}})),
       left_out_(memory.telemetry.counter(

@@ -16,22 +16,15 @@ constexpr std::size_t kMostOpen = 64;
 constexpr std::size_t kLongestText = 128;
 constexpr std::string_view kResults[] = {"ended", "not_found", "unanswered", "undelivered"};
 
-Options patient(const Options& options, Nanos patience) {
-  auto out = options;
-  out.timeout_ns = std::max(options.timeout_ns, patience);
-  return out;
-}
-
-bool is_visible(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestText &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+bool is_word(std::string_view text) {
+  return !text.empty() && text.size() <= kLongestText && is_visible_ascii(text);
 }
 
 // "cancel" request "by" gateway "call" number, or "ended" count "by" gateway "call" number.
 bool read_word(const std::vector<Reply>& fields, CancelWord& out) {
   if (fields.size() != 6 || !fields[2].is_text("by") || !fields[4].is_text("call")) return false;
   const auto call = parse_int(fields[5].text);
-  if (!call || *call < 0 || !is_visible(fields[3].text) || !is_visible(fields[1].text)) {
+  if (!call || *call < 0 || !is_word(fields[3].text) || !is_word(fields[1].text)) {
     return false;
   }
   out.call = *call;
@@ -68,8 +61,8 @@ Cancels::Cancels(Memory& memory, net::Loop& loop, std::string gateway, Serve ser
       gateway_(std::move(gateway)),
       serve_(std::move(serve)),
       answer_within_ns_(answer_within_ns),
-      patient_(patient(memory.options, kPatience)),
-      writing_(patient(memory.options, kSecond)),
+      patient_(memory.options.with_patience(kPatience)),
+      writing_(memory.options.with_patience(kSecond)),
       served_(memory.telemetry.counter(
           "sightglass_redis_cancels_served_total",
           "Requests of this gateway that another one ended, by its administrator's wish.")),

@@ -1,6 +1,7 @@
 // One connection to Redis on one event loop, made again whenever it breaks.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -25,6 +26,12 @@ struct Options {
   std::int64_t database = 0;
   std::shared_ptr<net::TlsContext> tls;  // null: plain
   Nanos timeout_ns = 20 * kMillisecond;  // for an answer; after it the link is made anew
+  // For a link whose answers may take that long, since no request waits for them.
+  Options with_patience(Nanos least_ns) const {
+    auto out = *this;
+    out.timeout_ns = std::max(timeout_ns, least_ns);
+    return out;
+  }
 };
 
 // Commands are answered in their order; many may be on their way. When the link fails, each of them

@@ -16,12 +16,6 @@ constexpr std::string_view kWaitMs = "5000";
 constexpr Nanos kPatience = 10 * kSecond;  // longer than Redis waits
 constexpr std::size_t kMostOnTheirWay = 64;
 
-Options patient(const Options& options) {
-  auto out = options;
-  out.timeout_ns = std::max(options.timeout_ns, kPatience);
-  return out;
-}
-
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -57,7 +51,7 @@ Notices::Notices(Memory& memory, net::Loop& loop, Learn learn)
     : loop_(loop),
       learn_(std::move(learn)),
       stream_(memory.prefix + "revoked"),
-      patient_(patient(memory.options)),
+      patient_(memory.options.with_patience(kPatience)),
       reader_(loop, patient_, {}, nullptr, memory.telemetry,
               [this](const Link::Greeting& greeting) {
                 if (std::exchange(run_id_, greeting.run_id) != greeting.run_id) {

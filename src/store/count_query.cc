@@ -8,13 +8,12 @@
 namespace sightglass::store {
 namespace {
 
-// The empty first part gives the column a name and a type where the source has none of it.
 std::string count_in(const std::string& source) {
+  const Column sampled{"sampled_one_in", duck::Type::kBigint};
   return "SELECT event_type, count(*), count(*) FILTER (sampled_one_in > 1), "
-         "sum(coalesce(sampled_one_in, 1)) FROM (SELECT NULL::BIGINT AS sampled_one_in WHERE false "
-         "UNION ALL BY NAME SELECT * FROM " +
-         source +
-         ") WHERE event_time >= make_timestamp_ns(?1) AND event_time < make_timestamp_ns(?2) "
+         "sum(coalesce(sampled_one_in, 1)) FROM " +
+         with_columns({&sampled, 1}, source) +
+         " WHERE event_time >= make_timestamp_ns(?1) AND event_time < make_timestamp_ns(?2) "
          "GROUP BY event_type";
 }
 

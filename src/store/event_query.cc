@@ -133,16 +133,14 @@ event::Value StoredEvent::Field::value() const {
 // What is asked of rows, as it stands behind WHERE.
 struct LocalQueries::EventSearch {
   const EventQuery& query;
-  std::string nulls;  // of the columns that are asked about, for sources that lack them
+  std::vector<Column> columns;  // that are asked about, beside time and position
   std::string where;
   std::vector<duck::Parameter> parameters;
   std::vector<duck::Functions::Predicate> predicates;
-  bool asks = false;  // about more than time and position
 
   EventSearch(const EventQuery& asked, const Version& version) : query(asked) {
     parameters = {query.range.start_ns, query.range.end_ns};
     where = " WHERE event_time >= make_timestamp_ns(?1) AND event_time < make_timestamp_ns(?2)";
-    std::vector<Column> columns;
     if (!query.request_id_prefix.empty()) {
       columns.push_back({"request_id", duck::Type::kText});
       parameters.emplace_back(query.request_id_prefix);
@@ -154,20 +152,17 @@ struct LocalQueries::EventSearch {
       where += " AND " + sql.condition(root);
       for (auto& column : sql.columns_of(root)) columns.push_back(std::move(column));
     }
-    for (const auto& column : columns) {
-      nulls += (nulls.empty() ? "SELECT NULL::" : ", NULL::") +
-               std::string(duck::sql_name(column.type)) + " AS " + duck::quoted_name(column.name);
-      asks = true;
-    }
-    if (asks) nulls += " WHERE false UNION ALL BY NAME ";
   }
 
+  bool asks() const { return !columns.empty(); }
+
   // The bounds of positions stand in the statement, so that the engine passes over row groups.
-  std::string select(std::string_view columns, const std::string& source, std::int64_t from,
-                     std::int64_t before, std::size_t limit) const {
-    return "SELECT " + std::string(columns) + " FROM (" + nulls + "SELECT * FROM " + source + ")" +
-           where + " AND pos >= " + std::to_string(from) + " AND pos < " + std::to_string(before) +
-           " ORDER BY pos DESC LIMIT " + std::to_string(limit);
+  std::string select(const std::string& source, std::int64_t from, std::int64_t before,
+                     std::size_t limit) const {
+    return "SELECT " + std::string(asks() ? "pos" : "*") + " FROM " +
+           with_columns(columns, source) + where + " AND pos >= " + std::to_string(from) +
+           " AND pos < " + std::to_string(before) + " ORDER BY pos DESC LIMIT " +
+           std::to_string(limit);
   }
 };
 
@@ -177,10 +172,8 @@ struct LocalQueries::EventSearch {
 Status LocalQueries::read_span(const EventSearch& search, const std::string& source,
                                std::int64_t from, std::int64_t before, EventPage& page) {
   const auto wanted = search.query.limit + 1 - page.events.size();
-  const auto columns = search.asks ? "pos" : "*";
-  auto rows =
-      connection_.query(search.select(columns, source, from, before, wanted), search.parameters);
-  if (rows && search.asks && rows->size() != 0) {
+  auto rows = connection_.query(search.select(source, from, before, wanted), search.parameters);
+  if (rows && search.asks() && rows->size() != 0) {
     std::string positions;
     for (std::size_t i = 0; i < rows->size(); ++i) {
       positions += (i == 0 ? "" : ", ") + std::to_string(rows->integer(i, 0));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "store/sql.h"
 
 namespace sightglass::store {
 namespace {
@@ -52,8 +53,10 @@ constexpr std::string_view kSummed[] = {
 }  // namespace
 
 // Grouped twice: by bucket within a cell first, so that a cell is one row whatever its latencies.
-// The empty part in front gives columns that nobody used yet a name and a type.
 std::string select_rollup(const std::string& select, const std::string& where) {
+  const Column optional[] = {{"key", duck::Type::kText},
+                             {"error_type", duck::Type::kText},
+                             {"is_streaming", duck::Type::kBoolean}};  // perhaps nobody used yet
   const auto minute = std::to_string(step_ns(RollupStep::kMinute));
   const auto ns = std::string("epoch_ns(event_time)");
   std::string inner = "SELECT " + ns + " - ((" + ns + " % " + minute + " + " + minute + ") % " +
@@ -71,10 +74,8 @@ std::string select_rollup(const std::string& select, const std::string& where) {
     counts += ", sum(n" + place + ")";
     sums += ", sum(s" + place + ")";
   }
-  inner += ", max(" + ns +
-           ") AS newest FROM (SELECT NULL::VARCHAR AS \"key\", NULL::VARCHAR AS error_type, "
-           "NULL::BOOLEAN AS is_streaming WHERE false UNION ALL BY NAME SELECT * FROM (" +
-           select + ")) WHERE terminal AND " + where + " GROUP BY ";
+  inner += ", max(" + ns + ") AS newest FROM " + with_columns(optional, "(" + select + ")") +
+           " WHERE terminal AND " + where + " GROUP BY ";
   inner.append(kKeyPlaces).append(", 9");
   std::string out = "SELECT ";
   out.append(kKeys).append(", sum(n), sum(unpriced), sum(timed)").append(counts);

@@ -28,17 +28,23 @@ std::string is_named(const Column& column, const journal::Forget& forget) {
     hashes += duck::quoted_text(hash);
   }
   const auto name = name_of(column);
-  return name + " LIKE '_:%.__________________________' AND list_contains([" + hashes +
-         "], left(sha256(" + name + "), 32))";
+  return name + " LIKE '" + std::string(journal::kPseudonymLike) + "' AND list_contains([" +
+         hashes + "], left(sha256(" + name + "), 32))";
 }
 
 }  // namespace
 
+std::string with_columns(std::span<const Column> columns, const std::string& source) {
+  std::string nulls;
+  for (const auto& column : columns) nulls += (nulls.empty() ? "" : ", ") + typed_null(column);
+  if (nulls.empty()) return source;
+  return "(SELECT " + nulls + " WHERE false UNION ALL BY NAME SELECT * FROM " + source + ")";
+}
+
 std::string count_rows_with(const Column& column, std::span<const std::string> paths,
                             const journal::Forget& forget) {
-  return "SELECT count(*) FROM (SELECT " + typed_null(column) +
-         " WHERE false UNION ALL BY NAME SELECT * FROM " +
-         read_parquet(paths, ", union_by_name = true") + ") WHERE " + is_named(column, forget);
+  return "SELECT count(*) FROM " + with_columns({&column, 1}, scan_files_by_name(paths)) +
+         " WHERE " + is_named(column, forget);
 }
 
 std::string select_files_without(const Schema& schema, std::span<const std::string> paths,
@@ -65,9 +71,9 @@ std::string scan_files_by_name(std::span<const std::string> paths) {
 }
 
 std::string select_ids(std::span<const std::string> paths) {
-  return "SELECT pos::BIGINT, request_id FROM (SELECT NULL::VARCHAR AS request_id WHERE false "
-         "UNION ALL BY NAME SELECT * FROM " +
-         scan_files_by_name(paths) + ") WHERE request_id IS NOT NULL";
+  const Column id{"request_id", duck::Type::kText};
+  return "SELECT pos::BIGINT, request_id FROM " +
+         with_columns({&id, 1}, scan_files_by_name(paths)) + " WHERE request_id IS NOT NULL";
 }
 
 std::string select_tail(const Schema& schema, const Tail& tail) {

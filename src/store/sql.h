@@ -30,6 +30,9 @@ std::string scan_files(std::span<const std::string> paths);
 // The same with every column that any of the files has; null where one has it not.
 std::string scan_files_by_name(std::span<const std::string> paths);
 
+// `source` (what stands behind FROM) with these columns, null where it lacks them.
+std::string with_columns(std::span<const Column> columns, const std::string& source);
+
 // Position and id of the rows that have one, in no order.
 std::string select_ids(std::span<const std::string> paths);
 

@@ -53,12 +53,11 @@ class StatementWriter {
     const auto wanted = everywhere ? std::string_view(columns) : std::string_view("*");
     auto all = select_scope(scope, parquet_directory, wanted, missing);
     if (all.empty() || everywhere) return all;
-    std::string typed;
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      typed += (i == 0 ? "SELECT NULL::" : ", NULL::") + std::string(duck::sql_name(types_[i])) +
-               " AS " + names_[i];
+    std::vector<Column> typed;
+    for (std::size_t i = 0; i < types_.size(); ++i) {
+      typed.push_back({plan_.fields()[i].column, types_[i]});
     }
-    return "SELECT " + columns + " FROM (" + typed + " WHERE false UNION ALL BY NAME " + all + ")";
+    return "SELECT " + columns + " FROM " + with_columns(typed, "(" + all + ")");
   }
 
   // The rows that the query is about, behind `WHERE <range>`.

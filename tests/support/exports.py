@@ -72,3 +72,19 @@ class Traffic:
         self.running = False
         for thread in self.threads:
             thread.join(30)
+
+
+def kill_both_under_load(w, engine, start, then=lambda round_: None):
+    """Twice the engine away for a while, then the gateway killed; `then` comes before it starts again."""
+    traffic = Traffic(w)
+    for round_ in range(2):
+        traffic.more(40)
+        engine.kill()
+        traffic.more(40)
+        engine.start()
+        traffic.more(40)
+        w.server.kill()
+        then(round_)
+        start()
+    traffic.more(20)
+    traffic.stop()
