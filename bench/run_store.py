@@ -493,10 +493,13 @@ def milliseconds(one, q):
 
 def sample_row(export, end):
     """A client with some requests, a request's first digits and a position in the middle of the last week."""
+    def of_last_week(file):
+        return (row for row in csv.DictReader(file) if int(row["event_time"]) >= (end - 7 * DAY) * 10**9)
+    # Twice through the file rather than all of it in memory: it may have millions of rows.
     with open(export, newline="") as file:
-        reader = csv.DictReader(file)
-        last = [row for row in reader if int(row["event_time"]) >= (end - 7 * DAY) * 10**9]
-    one = last[len(last) // 2]
+        count = sum(1 for _ in of_last_week(file))
+    with open(export, newline="") as file:
+        one = next(itertools.islice(of_last_week(file), count // 2, None))
     return "client-1003", one["request_id"][:10], int(one["pos"])
 
 

@@ -14,12 +14,15 @@ from forget_test import command, pseudonyms  # noqa: E402
 from support.clickhouse import PASSWORD, ClickHouse, Cluster  # noqa: E402
 from support.engines import Peer, free_port  # noqa: E402
 from support.exports import Traffic, arrives, export_health, kill_both_under_load, no_secrets_in, sometimes, witnesses  # noqa: E402
-from support.harness import ADMIN_PAUSE_S, World, check, equal, run, wait_for, world  # noqa: E402
+from support.harness import ADMIN_PAUSE_S, ROOT, World, check, equal, run, wait_for, world  # noqa: E402
 
+LANES = ("clickhouse", "clickhouse_hourly")
 VARIABLES = {"CLICKHOUSE_PASSWORD": PASSWORD}
 INPUT = "ifNull(input_tokens, 0) + ifNull(cache_read_tokens, 0) + ifNull(cache_write_5m_tokens, 0) + ifNull(cache_write_1h_tokens, 0)"
 SUMS = {"requests": "sum(terminal)", "input_tokens": f"sumIf({INPUT}, terminal = 1)",
         "output_tokens": "sumIf(ifNull(output_tokens, 0), terminal = 1)", "cost_nanousd": "sumIf(ifNull(cost_nanousd, 0), terminal = 1)"}
+HOURLY = {"requests": "sum(requests)", "input_tokens": "sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)",
+          "output_tokens": "sum(output_tokens)", "cost_nanousd": "sum(cost_nanousd)"}
 
 
 def runtime(where, more="", gateway="", user="default"):
@@ -32,7 +35,7 @@ def runtime(where, more="", gateway="", user="default"):
         target = "    shards:\n" + "".join(
             "      - replicas: [" + ", ".join(f'"{replica.url}"' for replica in shard) + "]\n" for shard in where)
     return (f"storage:\n  runtime:\n    type: \"clickhouse\"\n{target}    username: {user}\n    password: \"${{CLICKHOUSE_PASSWORD}}\"\n"
-            + "".join(f"    {line}\n" for line in more.splitlines()) + (f"gateway: {{id: {gateway}}}\n" if gateway else ""))
+            + "".join(f"    {line}\n" for line in (more if "batch_age" in more else "batch_age: 300ms\n" + more).splitlines()) + (f"gateway: {{id: {gateway}}}\n" if gateway else ""))
 
 
 def shard_of(gateway, shards):
@@ -47,10 +50,22 @@ def found(server, where="1", table="sightglass.events"):
     return dict(zip(SUMS, numbers))
 
 
-def is_all_there(w, server, where="1", table="sightglass.events"):
+def summed(server, where="1", table="sightglass.hourly"):
+    """The same of the sums by the hour."""
+    return dict(zip(HOURLY, server.numbers([*HOURLY.values()], table, where)))
+
+
+def is_all_there(w, server, where="1", table="sightglass.events", hourly=True):
     wanted = witnesses(w)
     arrives(lambda: found(server, where, table), wanted, "the sums")
+    if hourly:
+        arrives(lambda: summed(server, where), wanted, "the sums by the hour")
     return wanted
+
+
+def sent_everything(w, wanted):
+    sent = w.series()
+    return all(sent.get(f'sightglass_export_sent_points_total{{engine="{lane}"}}', 0) >= wanted["requests"] for lane in LANES)
 
 
 @contextlib.contextmanager
@@ -62,6 +77,18 @@ def one_server():
         engine.create()
         w.start_simulator()
         yield w, engine
+
+
+def printed_queries_run(engine):
+    """What docs/clickhouse.md prints, as printed; the percentile beside the rows' own."""
+    texts = (ROOT / "docs/clickhouse.md").read_text().split("```sql")[1:]
+    statements = [one.strip() for text in texts for one in text.split("```")[0].split(";") if one.strip()]
+    answers = [engine.query(one) for one in statements]
+    check(len(answers) == 4 and all(answers), f"the printed queries answer {answers}")
+    exact = {model: float(p95) for model, p95 in engine.query(
+        "SELECT model, arraySort(groupArray(latency_us))[toUInt32(ceil(0.95 * count()))] FROM sightglass.events WHERE terminal GROUP BY model")}
+    for model, _, p95 in answers[-1]:
+        check(abs(float(p95) - exact[model] / 1000) <= exact[model] / 1000 * 0.01 + 0.51, f"p95 of {model}: {p95} ms, {exact[model]} us")
 
 
 def test_one_server_has_each_row_once_with_what_the_store_says():
@@ -79,6 +106,7 @@ def test_one_server_has_each_row_once_with_what_the_store_says():
         equal(engine.query("SELECT DISTINCT provider FROM sightglass.events WHERE terminal ORDER BY provider"), [["anthropic"], ["openai"]],
               "the providers")
         equal(engine.numbers(["countIf(ingested = 1)", "sumIf(terminal, ingested = 1)"]), [1, 0], "the application's rows")
+        printed_queries_run(engine)
         # What one request was, as the admin API shows it.
         shown = w.admin("GET", "/admin/v1/events?limit=1&start=0&end=4000000000").json()
         check(shown, "no event is shown")
@@ -110,10 +138,12 @@ def test_killed_at_every_step_and_sent_again_it_is_there_once():
         # Once more everything that the journal has, in other blocks.
         for more in ("batch_rows: 7", "batch_rows: 1000"):
             w.server.stop()
-            (w.folder / "data/export/clickhouse").unlink()
+            for lane in LANES:
+                (w.folder / "data/export" / lane).unlink()
             start(more)
-            wait_for(lambda: w.sum_of("sightglass_export_sent_points_total") >= wanted["requests"], "everything once more", 60)
+            wait_for(lambda: sent_everything(w, wanted), "everything once more", 60)
             equal(found(engine), wanted, "the sums after sending again")
+            equal(summed(engine), wanted, "the sums by the hour after sending again")
         equal(w.sum_of("sightglass_export_dropped_points_total"), 0, "rows refused")
         equal(w.sum_of("sightglass_export_gap_records_total"), 0, "gaps")
         w.stop()
@@ -162,7 +192,8 @@ def test_what_is_wrong_with_a_server_is_said_and_loses_nothing():
         for peer in (page, mail, silent):
             peer.close()
         w.start_server(runtime(engine, gateway="gw-1"), VARIABLES)
-        equal(is_all_there(w, engine)["requests"], 5 * len(cases), "requests")
+        # Sums by the hour were taken where only the table of rows was wrong, and went with the database.
+        equal(is_all_there(w, engine, hourly=False)["requests"], 5 * len(cases), "requests")
         w.stop()
         no_secrets_in(w, PASSWORD)
 
@@ -196,7 +227,10 @@ def test_doctor_says_what_to_do_next():
         doctor(single, 1, "not partitioned by accept_date")
         single.query("DROP DATABASE sightglass")
         single.create()
-        doctor(single, 0, "has its columns", "may write")
+        doctor(single, 0, "events has its columns", "hourly has its columns", "may write")
+        single.query("DROP TABLE sightglass.hourly")
+        doctor(single, 1, "events has its columns", "table sightglass.hourly is missing", "single.sql")
+        single.create()
         doctor(single, 1, "read-only", user="reader")
         doctor(single, 1, "refuses the credentials", user="nobody")
         equal(single.numbers(["count()"]), [0], "rows that doctor wrote")
@@ -323,7 +357,7 @@ def test_two_shards_with_replicas_and_two_gateways():
             made[i].server.kill()
             for point in ("export.cut", "export.taken"):
                 start(i, env={"SIGHTGLASS_FAILPOINT": point}, dies=True)
-                wait_for(lambda i=i: not made[i].server.running(), f"the end at {point}", 60)
+                wait_for(lambda i=i: not made[i].server.running(), f"the end at {point}", 240)
             start(i)
         more(30)
         for t in traffic:
@@ -337,16 +371,21 @@ def test_two_shards_with_replicas_and_two_gateways():
                 for shard in (0, 1):
                     for server in cluster.shards[shard]:
                         there = found(server, f"gateway = '{name}'")
-                        equal(there, wanted[i] if shard == i else dict.fromkeys(SUMS, 0), f"the rows of {name} on {server.name}")
+                        mine = wanted[i] if shard == i else dict.fromkeys(SUMS, 0)
+                        equal(there, mine, f"the rows of {name} on {server.name}")
+                        equal(summed(server, f"gateway = '{name}'"), mine, f"the sums by the hour of {name} on {server.name}")
         for i in (0, 1):
             arrives(lambda i=i: found(cluster.shards[1][1], f"gateway = '{ids[i]}'", "sightglass.events_all"), wanted[i], f"the sums of {ids[i]}", 240)
+            arrives(lambda i=i: summed(cluster.shards[1][1], f"gateway = '{ids[i]}'", "sightglass.hourly_all"), wanted[i],
+                    f"the sums by the hour of {ids[i]}", 240)
         every_replica_has_them()
         # Everything once more, in other blocks and long after the window.
         for i in (0, 1):
             made[i].server.stop()
-            (made[i].folder / "data/export/clickhouse").unlink()
+            for lane in LANES:
+                (made[i].folder / "data/export" / lane).unlink()
             start(i, "batch_rows: 70")
-            wait_for(lambda i=i: made[i].sum_of("sightglass_export_sent_points_total") >= wanted[i]["requests"], "everything once more")
+            wait_for(lambda i=i: sent_everything(made[i], wanted[i]), "everything once more")
         every_replica_has_them()
         for gateway in made:
             equal(gateway.sum_of("sightglass_export_dropped_points_total"), 0, "rows refused")

@@ -65,5 +65,38 @@ SETTINGS replicated_deduplication_window = 10000;
 CREATE TABLE IF NOT EXISTS sightglass.events_all AS sightglass.events
 ENGINE = Distributed(sightglass, sightglass, events);
 
+-- Sums by the hour, which are kept when rows are not. Several rows make up an hour: each block of a gateway adds its own.
+CREATE TABLE IF NOT EXISTS sightglass.hourly (
+    gateway String,
+    pos UInt64,
+    accept_date Date,
+    accept_time_ns Int64,
+    hour DateTime,
+    client String,
+    provider String,
+    model String,
+    outcome String,
+    requests UInt64,
+    errors UInt64,
+    unpriced_requests UInt64,
+    timed_requests UInt64,
+    input_tokens Decimal(38, 0),
+    cache_read_tokens Decimal(38, 0),
+    cache_write_5m_tokens Decimal(38, 0),
+    cache_write_1h_tokens Decimal(38, 0),
+    output_tokens Decimal(38, 0),
+    total_tokens Decimal(38, 0),
+    cost_nanousd Decimal(38, 0),
+    latency_us Decimal(38, 0),
+    latency_max_us Int64,
+    latency Nested(bucket Int32, count UInt64)
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sightglass/hourly', '{replica}')
+PARTITION BY toYYYYMM(accept_date)
+ORDER BY (hour, gateway, pos)
+SETTINGS replicated_deduplication_window = 10000;
+
+CREATE TABLE IF NOT EXISTS sightglass.hourly_all AS sightglass.hourly
+ENGINE = Distributed(sightglass, sightglass, hourly);
+
 CREATE TABLE IF NOT EXISTS sightglass.schema_version (version UInt32) ENGINE = MergeTree ORDER BY version;
 INSERT INTO sightglass.schema_version VALUES (1);

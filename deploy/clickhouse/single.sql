@@ -61,5 +61,36 @@ ORDER BY (toStartOfHour(event_time), gateway, pos);
 -- From 22.3 on, a plain table too ignores a block that comes again. Run this there, it is worth it:
 --   ALTER TABLE sightglass.events MODIFY SETTING non_replicated_deduplication_window = 10000;
 
+-- Sums by the hour, which are kept when rows are not. Several rows make up an hour: each block of a gateway adds its own.
+CREATE TABLE IF NOT EXISTS sightglass.hourly (
+    gateway String,
+    pos UInt64,
+    accept_date Date,
+    accept_time_ns Int64,
+    hour DateTime,
+    client String,
+    provider String,
+    model String,
+    outcome String,
+    requests UInt64,
+    errors UInt64,
+    unpriced_requests UInt64,
+    timed_requests UInt64,
+    input_tokens Decimal(38, 0),
+    cache_read_tokens Decimal(38, 0),
+    cache_write_5m_tokens Decimal(38, 0),
+    cache_write_1h_tokens Decimal(38, 0),
+    output_tokens Decimal(38, 0),
+    total_tokens Decimal(38, 0),
+    cost_nanousd Decimal(38, 0),
+    latency_us Decimal(38, 0),
+    latency_max_us Int64,
+    latency Nested(bucket Int32, count UInt64)
+) ENGINE = MergeTree
+PARTITION BY toYYYYMM(accept_date)
+ORDER BY (hour, gateway, pos);
+-- As above, from 22.3 on:
+--   ALTER TABLE sightglass.hourly MODIFY SETTING non_replicated_deduplication_window = 10000;
+
 CREATE TABLE IF NOT EXISTS sightglass.schema_version (version UInt32) ENGINE = MergeTree ORDER BY version;
 INSERT INTO sightglass.schema_version VALUES (1);

@@ -6,6 +6,7 @@
 #include "app/config_file.h"
 #include "app/export_side.h"
 #include "export/clickhouse_doctor.h"
+#include "export/clickhouse_hourly.h"
 
 namespace sightglass::app {
 namespace {
@@ -34,6 +35,9 @@ bool examine(const ClickHouseConfig& config, const std::string& gateway) {
     options.timeout_ns = std::min(options.timeout_ns, kMostPatience);
     for (const auto& url : shards[i]) {
       well = report(url, exporting::examine_clickhouse(options, url, clock)) && well;
+      if (!config.hourly) continue;
+      const auto hourly = exporting::hourly_options(options);
+      well = report(url, exporting::examine_clickhouse(hourly, url, clock)) && well;
     }
   }
   if (shards.size() > 1 && !gateway.empty()) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/all_gateways.h"
+#include "export/clickhouse_hourly.h"
 #include "export/influx.h"
 #include "export/points.h"
 #include "export/postgres.h"
@@ -17,6 +18,7 @@ namespace sightglass::app {
 namespace {
 
 constexpr Nanos kCloseWithin = 3 * kSecond;
+constexpr Nanos kHourlyAges = 12;                       // of a block of rows: by default a minute
 constexpr std::size_t kPostgresBatchBytes = 32u << 20;  // in memory; the number is what counts
 
 exporting::InfluxOptions influx_options(const InfluxConfig& config) {
@@ -79,6 +81,16 @@ exporting::OutboxOptions outbox_options(const ClickHouseConfig& config) {
   auto options = outbox_options(config, "clickhouse", exporting::clickhouse_sentence,
                                 config.batch_rows, config.batch_bytes);
   options.exact = true;
+  return options;
+}
+
+// Sums are few, and ClickHouse likes few inserts.
+exporting::OutboxOptions hourly_outbox_options(const ClickHouseConfig& config) {
+  auto options = outbox_options(config);
+  options.engine = "clickhouse_hourly";
+  options.batch_points = 20'000;
+  options.batch_bytes = 32u << 20;  // in memory; the number is what counts
+  options.batch_age_ns = kHourlyAges * config.batch_age_ns;
   return options;
 }
 
@@ -192,6 +204,10 @@ Result<std::unique_ptr<ExportSide>> ExportSide::open(const Parts& parts) {
   }
   if (storage.clickhouse) {
     SG_TRY(side->add(parts, outbox_options(*storage.clickhouse), clickhouse(parts)));
+    if (storage.clickhouse->hourly) {
+      SG_TRY(side->add(parts, hourly_outbox_options(*storage.clickhouse),
+                       exporting::make_clickhouse_hourly(clickhouse_of(parts), parts.clock)));
+    }
     SG_ASSIGN(side->forgetting_,
               exporting::ClickHouseForgetting::make(clickhouse_of(parts), parts.clock));
   }

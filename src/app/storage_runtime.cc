@@ -159,6 +159,7 @@ void bind_clickhouse(Binder& b, ClickHouseConfig& clickhouse) {
   b.bytes("max_lag_bytes", clickhouse.max_lag_bytes,
           "of journal that waits for it, within journal.max_bytes; past it the oldest are given up "
           "and counted");
+  b.flag("hourly", clickhouse.hourly, "also send sums by the hour, to the table `hourly`");
   check_clickhouse(b, clickhouse);
 }
 

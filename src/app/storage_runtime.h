@@ -70,6 +70,7 @@ struct ClickHouseConfig {
   Nanos batch_age_ns = 5 * kSecond;  // ClickHouse likes few inserts
   Nanos timeout_ns = 30 * kSecond;
   std::uint64_t max_lag_bytes = 8ull << 30;
+  bool hourly = true;  // sums by the hour, too
   // The shards, also where there is one only.
   std::vector<std::vector<std::string>> all_shards() const {
     return shards.empty() ? std::vector<std::vector<std::string>>{{addr}} : shards;

@@ -2,6 +2,7 @@
 // Source: ClickHouse documentation, "HTTP interface" and "Data replication"; tried on 18.16.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "export/http_caller.h"
+#include "export/rows.h"
 #include "export/sink.h"
 
 namespace sightglass::exporting {
@@ -18,6 +20,8 @@ namespace sightglass::exporting {
 struct ClickHouseOptions {
   std::vector<std::string> replicas;  // of this gateway's shard: "http://host:8123"; at least one
   std::string database = "sightglass", table = "events";
+  std::vector<RowColumn> columns = row_columns();  // of the table
+  std::string query_prefix = "sightglass-";  // of inserts; inserts of other tables have another
   std::string username, password;
   std::string ca_file;
   std::string gateway;      // whose rows these are
@@ -25,15 +29,8 @@ struct ClickHouseOptions {
   Nanos timeout_ns = 30 * kSecond;
 };
 
-// Inserts each part as one block: all of it is there afterwards, or nothing. Whatever the engine
-// did with a block whose answer was lost, it is there once in the end:
-//
-//  - before the first block, and after each that was not taken, it is asked what it has of this
-//    gateway from the block's first row on; what is there is not sent again;
-//  - what is sent again has the same bytes, which a Replicated table ignores if it has them.
-//
-// After a failure the next replica is tried. Nothing is ever dropped: whatever is answered, the
-// block waits.
+// Inserts each part as one block: all of it is there afterwards, or nothing, and nothing twice
+// (export/clickhouse_inserter.h).
 // Errors: kInvalid for an address or a file of authorities that is none.
 Result<std::unique_ptr<Sink>> make_clickhouse(const ClickHouseOptions& options, const Clock& clock);
 
@@ -74,6 +71,7 @@ class ClickHouseNode {
   std::expected<std::string, Verdict> ask_at(const std::string& target, const std::string& sql);
   std::string settings_for_inserts(std::int64_t quorum) const;
   const std::string database_, table_;
+  const std::vector<RowColumn> columns_;
   const Nanos timeout_ns_;
   const std::unique_ptr<HttpCaller> caller_;
   std::string target_, fields_, insert_;
@@ -84,15 +82,15 @@ class ClickHouseNode {
 
 // `'…'` with what must be escaped in it.
 std::string sql_text(std::string_view text);
-// What columns lack or have otherwise than row_columns(), a sentence each. `listed`: "name type"
-// of each, between commas.
-std::vector<std::string> column_differences(std::string_view listed);
-// What there is of a gateway from a block's first row on.
+// What a table lacks or has otherwise, a sentence each. `listed`: "name type" of each.
+inline constexpr char kBetweenColumns = ';';  // types hold commas
+std::vector<std::string> column_differences(std::string_view listed,
+                                            const std::vector<RowColumn>& columns);
+// What there is of a gateway from a block's first position on.
 struct Present {
-  journal::Position last = 0;   // the greatest position; 0: nothing
-  std::int64_t in_block = 0;    // so many rows up to the block's last one
-  std::int64_t accept_sum = 0;  // of these the sum of accept_time_ns % kAcceptModulus
-  std::int64_t running = 0;     // inserts of this gateway that still run
+  journal::Position last = 0;            // the greatest position; 0: nothing
+  std::array<std::int64_t, 2> checks{};  // ClickHouseBlock::checks()
+  std::int64_t running = 0;              // inserts of this gateway that still run
   bool operator==(const Present&) const = default;
 };
 inline constexpr std::int64_t kAcceptModulus = 1'000'000'007;

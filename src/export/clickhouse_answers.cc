@@ -102,15 +102,16 @@ std::string sql_text(std::string_view text) {
   return out + "'";
 }
 
-std::vector<std::string> column_differences(std::string_view listed) {
+std::vector<std::string> column_differences(std::string_view listed,
+                                            const std::vector<RowColumn>& columns) {
   std::vector<std::pair<std::string_view, std::string_view>> found;
   while (!listed.empty()) {
-    auto column = take_to(listed, ',');
+    auto column = take_to(listed, kBetweenColumns);
     const auto name = take_to(column, ' ');
     found.emplace_back(name, column);
   }
   std::vector<std::string> out;
-  for (const auto& wanted : row_columns()) {
+  for (const auto& wanted : columns) {
     const auto it = std::find_if(found.begin(), found.end(),
                                  [&](const auto& column) { return column.first == wanted.name; });
     const std::string name(wanted.name), type(wanted.type);
@@ -132,7 +133,7 @@ std::optional<Present> read_present(std::string_view line) {
     number = *read;
   }
   if (!line.empty()) return std::nullopt;
-  return Present{static_cast<journal::Position>(numbers[0]), numbers[1], numbers[2], numbers[3]};
+  return Present{static_cast<journal::Position>(numbers[0]), {numbers[1], numbers[2]}, numbers[3]};
 }
 
 std::string_view clickhouse_sentence(Reason reason) {

@@ -121,7 +121,7 @@ class Examination {
 
   void write() {
     const auto verdict = node_.insert("", "sightglass-doctor", 1);
-    if (verdict.kind == Kind::kTaken) return ok("may write");
+    if (verdict.kind == Kind::kTaken) return ok("may write to it");
     wrong(verdict);
   }
 

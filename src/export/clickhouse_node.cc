@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "export/clickhouse.h"
 #include "export/http_words.h"
-#include "export/rows.h"
 
 namespace sightglass::exporting {
 namespace {
@@ -23,13 +22,14 @@ Verdict failed(Reason reason) { return {.kind = Kind::kRetry, .reason = reason};
 ClickHouseNode::ClickHouseNode(const ClickHouseOptions& options, std::unique_ptr<HttpCaller> caller)
     : database_(options.database),
       table_(options.table),
+      columns_(options.columns),
       timeout_ns_(options.timeout_ns),
       caller_(std::move(caller)) {
   target_ = "/?database=" + percent_encoded(options.database);
   fields_ = "Content-Type: application/octet-stream\r\n" +
             basic_authorization(options.username, options.password);
   std::string names;
-  for (const auto& column : row_columns()) {
+  for (const auto& column : columns_) {
     if (!names.empty()) names += ",";
     names += column.name;
   }
@@ -101,8 +101,8 @@ Verdict ClickHouseNode::look() {
   differences_.clear();
   const auto columns = ask_server(
       "SELECT version(), listed FROM (SELECT arrayStringConcat(groupArray(concat(name, ' ', "
-      "type)), "
-      "',') AS listed FROM system.columns WHERE database = " +
+      "type)), '" +
+      std::string(1, kBetweenColumns) + "') AS listed FROM system.columns WHERE database = " +
       sql_text(database_) + " AND table = " + sql_text(table_) + ")");
   if (!columns) return columns.error();
   const std::string_view line = trim(*columns);
@@ -111,7 +111,7 @@ Verdict ClickHouseNode::look() {
   if (major_of(version_) == 0) return failed(Reason::kNonsense);
   differences_ = tab == std::string_view::npos
                      ? std::vector<std::string>{"table " + database_ + "." + table_ + " is missing"}
-                     : column_differences(line.substr(tab + 1));
+                     : column_differences(line.substr(tab + 1), columns_);
   if (!differences_.empty()) return failed(Reason::kSchema);
   const auto schema = ask("SELECT toString(max(version)) FROM schema_version");
   if (!schema) return schema.error();

@@ -174,7 +174,7 @@ TEST(ClickHouse, ATableOfAnotherShapeGetsNothing) {
   fake.columns("");
   EXPECT_EQ(sink->send(Part(block(1, 5))).reason, Reason::kSchema);
   EXPECT_EQ(fake.inserts(), 0);
-  fake.columns(listed_columns() + ",team String");  // somebody's own column does no harm
+  fake.columns(listed_columns() + ";team String");  // somebody's own column does no harm
   EXPECT_EQ(sink->send(Part(block(1, 5))).kind, Kind::kTaken);
 }
 
@@ -223,7 +223,7 @@ TEST(ClickHouse, AnswersMeanWhatTheirCodesSay) {
 }
 
 TEST(ClickHouse, WhatIsThereIsReadOrCalledNonsense) {
-  EXPECT_EQ(read_present("12\t3\t44\t1\n"), (Present{12, 3, 44, 1}));
+  EXPECT_EQ(read_present("12\t3\t44\t1\n"), (Present{12, {3, 44}, 1}));
   for (const auto* line : {"", "1\t2\t3\n", "1\t2\t3\t4\t5\n", "x\t2\t3\t4\n", "-1\t0\t0\t0\n",
                            "1 2 3 4\n", "<html>\n"}) {
     EXPECT_FALSE(read_present(line)) << line;

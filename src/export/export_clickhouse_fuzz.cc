@@ -28,8 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(verdict.retry_after_ns >= 0 && verdict.retry_after_ns <= 3'600 * sightglass::kSecond);
   require(!clickhouse_sentence(verdict.reason).empty());
   if (const auto present = read_present(text)) {
-    require(present->in_block >= 0 && present->accept_sum >= 0 && present->running >= 0);
+    require(present->checks[0] >= 0 && present->checks[1] >= 0 && present->running >= 0);
   }
-  require(column_differences(text).size() <= row_columns().size());
+  require(column_differences(text, row_columns()).size() <= row_columns().size());
   return 0;
 }

@@ -40,6 +40,11 @@ inline std::string read_value(ByteReader& in, std::string_view type) {
   if (type == "UInt8") return std::to_string(in.u8());
   if (type == "DateTime") return std::to_string(in.u32());
   if (type == "UInt64") return std::to_string(in.u64());
+  if (type == "Int32") return std::to_string(static_cast<std::int32_t>(in.u32()));
+  if (type == "Decimal(38, 0)") {  // small ones: the high half is the sign
+    const auto low = in.i64();
+    return in.i64() == (low < 0 ? -1 : 0) ? std::to_string(low) : "large";
+  }
   if (type == "Int64") return std::to_string(in.i64());
   if (type == "Float64") return std::to_string(in.f64());
   const auto low = in.u8();  // Date
@@ -47,12 +52,13 @@ inline std::string read_value(ByteReader& in, std::string_view type) {
 }
 
 // Empty where the bytes are no whole rows.
-inline std::vector<Row> read_rows(std::string_view bytes) {
+inline std::vector<Row> read_rows(std::string_view bytes,
+                                  const std::vector<RowColumn>& columns = row_columns()) {
   std::vector<Row> rows;
   ByteReader in(bytes);
   while (!in.empty()) {
     Row row;
-    for (const auto& column : row_columns()) {
+    for (const auto& column : columns) {
       row[std::string(column.name)] = read_value(in, column.type);
     }
     if (!in.ok()) return {};
@@ -61,10 +67,10 @@ inline std::vector<Row> read_rows(std::string_view bytes) {
   return rows;
 }
 
-inline std::string listed_columns() {
+inline std::string listed_columns(const std::vector<RowColumn>& columns = row_columns()) {
   std::string out;
-  for (const auto& column : row_columns()) {
-    if (!out.empty()) out += ",";
+  for (const auto& column : columns) {
+    if (!out.empty()) out += kBetweenColumns;
     out += std::string(column.name) + " " + std::string(column.type);
   }
   return out;
@@ -84,7 +90,11 @@ class FakeClickHouse {
   };
   using Behaviour = std::function<Act(const Request&)>;
 
-  explicit FakeClickHouse(Behaviour behaviour = nullptr) : behaviour_(std::move(behaviour)) {
+  explicit FakeClickHouse(Behaviour behaviour = nullptr,
+                          std::vector<RowColumn> columns = row_columns())
+      : behaviour_(std::move(behaviour)),
+        table_(std::move(columns)),
+        columns_(listed_columns(table_)) {
     std::vector<net::ScriptedServer::Script> scripts(
         2'000, [this](net::ScriptedPeer& peer) { talk(peer); });
     server_ = std::make_unique<net::ScriptedServer>(std::move(scripts));
@@ -147,7 +157,7 @@ class FakeClickHouse {
     const std::scoped_lock lock(mutex_);
     blocks_.push_back(block);
     if (!whether || (!known_.insert(block).second && deduplicate_)) return;
-    for (auto& row : read_rows(block)) rows_.push_back(std::move(row));
+    for (auto& row : read_rows(block, table_)) rows_.push_back(std::move(row));
   }
   static std::uint64_t number_behind(const std::string& sql, const std::string& word) {
     return std::stoull(sql.substr(sql.find(word) + word.size()));
@@ -157,26 +167,31 @@ class FakeClickHouse {
     if (sql.find("schema_version") != std::string::npos) return "1\n";
     if (sql.find("system.columns") != std::string::npos) return "18.16.1\t" + columns_ + "\n";
     const auto first = number_behind(sql, "pos >= "), last = number_behind(sql, "pos <= ");
-    std::uint64_t greatest = 0;
-    std::int64_t count = 0, sum = 0;
+    std::uint64_t greatest = 0, ended = 0;
+    std::int64_t count = 0, sum = 0, accepted = 0;
     for (const auto& row : rows_) {
       const auto position = std::stoull(row.at("pos"));
       if (position < first || sql.find("'" + row.at("gateway") + "'") == std::string::npos)
         continue;
       greatest = std::max<std::uint64_t>(greatest, position);
       if (position > last) continue;
+      ended = std::max<std::uint64_t>(ended, position);
+      accepted = std::max<std::int64_t>(accepted, std::stoll(row.at("accept_time_ns")));
       ++count;
       sum += std::stoll(row.at("accept_time_ns")) % kAcceptModulus;
     }
-    return std::to_string(greatest) + "\t" + std::to_string(count) + "\t" + std::to_string(sum) +
-           "\t" + std::to_string(running_) + "\n";
+    const bool of_sums = sql.find("maxIf(pos") != std::string::npos;
+    return std::to_string(greatest) + "\t" +
+           (of_sums ? std::to_string(ended) : std::to_string(count)) + "\t" +
+           std::to_string(of_sums ? accepted : sum) + "\t" + std::to_string(running_) + "\n";
   }
 
   const Behaviour behaviour_;
+  const std::vector<RowColumn> table_;
   std::atomic<int> inserts_{0}, running_{0};
   std::atomic<bool> deduplicate_{true};
   mutable std::mutex mutex_;
-  std::string columns_ = listed_columns();
+  std::string columns_;
   std::vector<Row> rows_;
   std::set<std::string> known_;
   std::vector<std::string> heads_, blocks_;

@@ -4,33 +4,13 @@
 #include <iterator>
 
 #include "base/json_writer.h"
+#include "export/hourly_columns.h"
 
 namespace sightglass::exporting {
 namespace {
 
 constexpr std::size_t kLongestName = 256;
 constexpr Nanos kHour = 3'600 * kSecond;
-
-struct NameColumn {
-  const char* name;  // of the field and of the column
-  std::string HourlyKey::* in;
-};
-constexpr NameColumn kNames[] = {{"client", &HourlyKey::client},
-                                 {"provider", &HourlyKey::provider},
-                                 {"model", &HourlyKey::model},
-                                 {"outcome", &HourlyKey::outcome}};
-
-struct SumColumn {
-  const char* name;  // likewise
-  Int128 HourlySums::* in;
-};
-constexpr SumColumn kSums[] = {{"input_tokens", &HourlySums::input_tokens},
-                               {"cache_read_tokens", &HourlySums::cache_read_tokens},
-                               {"cache_write_5m_tokens", &HourlySums::cache_write_5m_tokens},
-                               {"cache_write_1h_tokens", &HourlySums::cache_write_1h_tokens},
-                               {"output_tokens", &HourlySums::output_tokens},
-                               {"total_tokens", &HourlySums::total_tokens},
-                               {"cost_nanousd", &HourlySums::cost_nanousd}};
 
 // The names that pass the door are plain already; what would make a server refuse the row is not
 // worth losing it.
@@ -65,7 +45,7 @@ void HourlySums::add(const HourlySums& other) {
   errors += other.errors;
   unpriced += other.unpriced;
   timed += other.timed;
-  for (const auto& sum : kSums) this->*sum.in += other.*sum.in;
+  for (const auto& sum : kHourlySums) this->*sum.in += other.*sum.in;
   latency_us += other.latency_us;
   latency_max_us = std::max(latency_max_us, other.latency_max_us);
 }
@@ -75,9 +55,9 @@ void HourlyReader::use(const std::shared_ptr<const event::Catalogue>& catalogue)
   latency_ = catalogue->field("latency_us");
   unpriced_ = catalogue->field("unpriced_reason");
   names_.clear();
-  for (const auto& name : kNames) names_.push_back(catalogue->field(name.name));
+  for (const auto& name : kHourlyNames) names_.push_back(catalogue->field(name.name));
   sums_.clear();
-  for (const auto& sum : kSums) sums_.push_back(catalogue->field(sum.name));
+  for (const auto& sum : kHourlySums) sums_.push_back(catalogue->field(sum.name));
 }
 
 void HourlyReader::append(Bytes payload, JournalMark mark, std::vector<HourlyEntry>& out) {
@@ -86,15 +66,15 @@ void HourlyReader::append(Bytes payload, JournalMark mark, std::vector<HourlyEnt
   auto& entry = out.emplace_back();
   entry.mark = mark;
   entry.key.hour_ns = hour_of(event->time_ns);
-  for (std::size_t i = 0; i < std::size(kNames); ++i) {
-    entry.key.*kNames[i].in = plain(event->get(names_[i]).as_text());
+  for (std::size_t i = 0; i < std::size(kHourlyNames); ++i) {
+    entry.key.*kHourlyNames[i].in = plain(event->get(names_[i]).as_text());
   }
   auto& sums = entry.sums;
   sums.requests = 1;
   sums.errors = entry.key.outcome == "error" || entry.key.outcome == "timeout";
   sums.unpriced = event->get(unpriced_).kind() == event::Kind::kText;
-  for (std::size_t i = 0; i < std::size(kSums); ++i) {
-    sums.*kSums[i].in = event->get(sums_[i]).as_int();
+  for (std::size_t i = 0; i < std::size(kHourlySums); ++i) {
+    sums.*kHourlySums[i].in = event->get(sums_[i]).as_int();
   }
   if (const auto latency = event->get(latency_); latency.kind() == event::Kind::kInt) {
     sums.timed = 1;
@@ -111,10 +91,10 @@ std::string hourly_json(const HourlyTable& table) {
     hour.clear();
     append_iso8601(hour, key.hour_ns, 0);
     json.begin_object().key("hour").string(hour);
-    for (const auto& name : kNames) json.key(name.name).string(key.*name.in);
+    for (const auto& name : kHourlyNames) json.key(name.name).string(key.*name.in);
     json.key("requests").unsigned_integer(sums.requests);
     json.key("errors").unsigned_integer(sums.errors);
-    for (const auto& sum : kSums) json.key(sum.name).raw(decimal(sums.*sum.in));
+    for (const auto& sum : kHourlySums) json.key(sum.name).raw(decimal(sums.*sum.in));
     json.key("unpriced_requests").unsigned_integer(sums.unpriced);
     json.key("timed_requests").unsigned_integer(sums.timed);
     json.key("latency_us").raw(decimal(sums.latency_us));

@@ -1,11 +1,10 @@
 #include "export/postgres.h"
 
 #include <utility>
-#include <vector>
 
 #include "base/failpoint.h"
 #include "base/text.h"
-#include "export/hourly.h"
+#include "export/hourly_batch.h"
 #include "export/sqlstate.h"
 
 namespace sightglass::exporting {
@@ -74,27 +73,13 @@ bool ended_meanwhile(const PgFailure& failure) {
   return failure.reason == Reason::kReset || failure.code.starts_with("57P");
 }
 
-class Postgres final : public Destination {
+class Postgres final : public HourlyBatch {
  public:
   Postgres(std::unique_ptr<PgLink> link, Nanos timeout_ns, std::string gateway, std::string journal)
       : link_(std::move(link)),
         begin_(begin_statement(timeout_ns)),
         gateway_(std::move(gateway)),
         journal_(std::move(journal)) {}
-
-  void use(const std::shared_ptr<const event::Catalogue>& catalogue) override {
-    reader_.use(catalogue);
-  }
-  void append(Bytes payload, journal::Position position, Nanos accept_ns) override {
-    reader_.append(payload, {accept_ns, position}, entries_);
-  }
-  std::size_t count() const override { return entries_.size(); }
-  std::size_t bytes() const override { return entries_.size() * sizeof(HourlyEntry); }
-  Mark mark(std::size_t entry) const override {
-    const auto& mark = entries_[entry].mark;
-    return {mark.position, mark.accept_ns};
-  }
-  void clear() override { entries_.clear(); }
 
   Verdict send(std::size_t first, std::size_t last) override {
     const bool was_open = link_->is_open();
@@ -131,9 +116,7 @@ class Postgres final : public Destination {
 
   const std::unique_ptr<PgLink> link_;
   const std::string begin_, gateway_, journal_;
-  HourlyReader reader_;
-  std::vector<HourlyEntry> entries_;  // in the order of their marks
-  std::size_t bytes_ = 0;             // of the last attempt's sums
+  std::size_t bytes_ = 0;  // of the last attempt's sums
 };
 
 // Connects, and sees to it that the tables are ours and that there is a mark.
@@ -163,7 +146,7 @@ Outcome<void> Postgres::transaction(std::size_t first, std::size_t last) {
     return std::unexpected(std::move(added).error());
   }
   SG_FAILPOINT("export.postgres.added");
-  const auto& to = entries_[last - 1].mark;
+  const auto& to = entries()[last - 1].mark;
   auto moved = link_->ask(
       kMoveMark, {gateway_, journal_, std::to_string(to.accept_ns), std::to_string(to.position)});
   if (!moved) return std::unexpected(std::move(moved).error());
@@ -185,7 +168,8 @@ Outcome<JournalMark> Postgres::lock_mark() {
 HourlyTable Postgres::sums_behind(JournalMark mark, std::size_t first, std::size_t last) const {
   HourlyTable table;
   for (auto i = first; i < last; ++i) {
-    if (entries_[i].mark > mark) table[entries_[i].key].add(entries_[i].sums);
+    const auto& entry = entries()[i];
+    if (entry.mark > mark) table[entry.key].add(entry.sums);
   }
   return table;
 }

@@ -10,8 +10,6 @@ namespace {
 
 using event::Kind;
 
-constexpr Nanos kDay = 86'400 * kSecond;
-
 constexpr RowColumn kHead[] = {
     {"gateway", "String"},       {"pos", "UInt64"},          {"accept_date", "Date"},
     {"accept_time_ns", "Int64"}, {"event_time", "DateTime"}, {"event_time_ns", "Int64"},
@@ -89,11 +87,6 @@ void append_value(const event::Value& value, std::string& out) {
   }
 }
 
-template <typename T>
-T in_range(std::int64_t value, std::int64_t most) {
-  return static_cast<T>(std::clamp<std::int64_t>(value, 0, most));
-}
-
 }  // namespace
 
 std::vector<RowColumn> row_columns() {
@@ -143,18 +136,15 @@ void RowWriter::put_further(std::string_view name, const event::Value& value) {
   append_value(value, further.values);
 }
 
-// Dates and seconds that their columns cannot hold stand at the end of the range; the nanoseconds
-// beside them are whole.
+// The nanoseconds are whole, also where the columns beside them cannot hold a time.
 void RowWriter::head(const event::EventType& type, journal::Position position, Nanos accept_ns,
                      std::string& row) const {
   ByteWriter out(row);
   out.string(gateway_);
   out.u64(position);
-  const auto day = in_range<std::uint16_t>(accept_ns / kDay, 0xffff);
-  out.u8(static_cast<std::uint8_t>(day & 0xff));
-  out.u8(static_cast<std::uint8_t>(day >> 8));
+  put_date(accept_ns, out);
   out.i64(accept_ns);
-  out.u32(in_range<std::uint32_t>(event_.time_ns / kSecond, 0xffff'ffff));
+  put_date_time(event_.time_ns, out);
   out.i64(event_.time_ns);
   out.string(type.name);
   out.string(level_name(event_.level));

@@ -10,16 +10,13 @@
 #include <vector>
 
 #include "event/event.h"
+#include "export/row_column.h"
 #include "export/sink.h"
 
 namespace sightglass::exporting {
 
 inline constexpr std::uint32_t kRowSchemaVersion = 1;
 
-// A column of the table, in the order of the rows' bytes.
-struct RowColumn {
-  std::string_view name, type;  // "cost_nanousd", "Nullable(Int64)"
-};
 std::vector<RowColumn> row_columns();
 
 // Writes one row for each event of which the store has one: terminal ones, those that a pack makes

@@ -7,17 +7,6 @@
 namespace sightglass::store {
 namespace {
 
-constexpr double kGrowth = ValueHistogram::kGrowth;
-constexpr double kLeast = 1e-9, kGreatest = 1e19;
-
-// Reckoned as the roll-ups' statement does (store/rollup_sql.cc), so that both give one bucket.
-std::int32_t index_of(double size) {
-  static const double kLogGrowth = std::log(kGrowth);
-  return static_cast<std::int32_t>(std::ceil(std::log(std::min(size, kGreatest)) / kLogGrowth));
-}
-
-double middle_of(std::int32_t bucket) { return 2 * std::pow(kGrowth, bucket) / (kGrowth + 1); }
-
 std::int32_t within_bounds(std::int32_t bucket) {
   return std::clamp(bucket, ValueHistogram::kFirstBucket, ValueHistogram::kLastBucket);
 }
@@ -71,8 +60,8 @@ void ValueHistogram::merge(Side& into, const Side& from) {
 
 void ValueHistogram::add(double value, std::uint64_t count) {
   if (!std::isfinite(value) || count == 0) return;
-  if (value >= kLeast) return add_bucket(index_of(value), count);
-  if (value <= -kLeast) return add_negative_bucket(index_of(-value), count);
+  if (value >= kLeastBucketed) return add_bucket(log_bucket(value), count);
+  if (value <= -kLeastBucketed) return add_negative_bucket(log_bucket(-value), count);
   count_ += count;
   zeros_ += count;
 }
@@ -103,13 +92,13 @@ double ValueHistogram::quantile(std::uint32_t q) const {
   const auto product = static_cast<Wide>(count_) * std::min<std::uint32_t>(q, 100'000);
   auto rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>((product + 99'999) / 100'000));
   for (auto bucket = negative_.rbegin(); bucket != negative_.rend(); ++bucket) {
-    if (rank <= bucket->count) return -middle_of(bucket->number);
+    if (rank <= bucket->count) return -middle_of_bucket(bucket->number);
     rank -= bucket->count;
   }
   if (rank <= zeros_) return 0;
   rank -= zeros_;
   for (const auto& bucket : positive_) {
-    if (rank <= bucket.count) return middle_of(bucket.number);
+    if (rank <= bucket.count) return middle_of_bucket(bucket.number);
     rank -= bucket.count;
   }
   return 0;  // not reached: the counts add up

@@ -7,18 +7,18 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/log_bucket.h"
 
 namespace sightglass::store {
 
-// Every value v becomes a bucket i with 1.02^(i-1) < |v| <= 1.02^i; a percentile is the middle of
-// its bucket, at most 0.02 / 2.02 = 0.99 % of the value away. Source: Masson, Rim, Lee,
-// "DDSketch" (VLDB 2019), without collapsing. Two histograms add up exactly, in whatever order.
+// Every value v is in bucket log_bucket(|v|); a percentile is the middle of its bucket, at most
+// 0.99 % of the value away. Two histograms add up exactly, in whatever order.
 //
 // Bounds: values within 1e-9 of 0 are 0, those past 1e19 count as 1e19; 16 bytes for each bucket
 // that is in use, at most 128 KiB, some 4 KiB for latencies. Cost: 20 ns a value.
 class ValueHistogram {
  public:
-  static constexpr double kGrowth = 1.02;
+  static constexpr double kGrowth = kBucketGrowth;
   static constexpr std::int32_t kFirstBucket = -1'100, kLastBucket = 2'299;
 
   void add(double value, std::uint64_t count = 1);  // what is no finite number is left out

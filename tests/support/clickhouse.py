@@ -112,7 +112,7 @@ class ClickHouse(Engine):
         sql = (DEPLOY / ("replicated.sql" if self.zookeeper else "single.sql")).read_text()
         if table:
             check(table[0] in sql, f"{table[0]} is not in the printed SQL")
-            sql = sql.replace(*table)
+            sql = sql.replace(*table, 1)
         statements = "\n".join(line for line in sql.splitlines() if not line.startswith("--")).split(";")
         for statement in statements:
             if statement.strip():
@@ -159,5 +159,4 @@ class Cluster:
     def in_step(self):
         """Waits until every replica has every part of its shard."""
         for server in self.servers():
-            wait_for(lambda s=server: s.query("SELECT is_readonly, queue_size, absolute_delay FROM system.replicas WHERE table = 'events'") ==
-                     [["0", "0", "0"]], f"{server.name} to have what its shard has", 120, 0.3)
+            wait_for(lambda s=server: s.query("SELECT DISTINCT is_readonly, queue_size, absolute_delay FROM system.replicas") == [["0", "0", "0"]], f"{server.name} to have what its shard has", 120, 0.3)
