@@ -128,6 +128,7 @@ bool Outbox::must_end_before(journal::Position position) const {
 void Outbox::note_hole(journal::Position first) {
   if (first <= seen_ + 1) return;
   delivery_.gap(first - 1 - seen_, Delivery::Gap::kSkipped);
+  holes_.push_back({seen_ + 1, first - 1});
 }
 
 void Outbox::apply(const journal::Reader::Batch& batch) {
@@ -265,6 +266,7 @@ void Outbox::confirm() {
   to_->clear();
   parts_.clear();
   cut_ = 0;
+  holes_.clear();
   confirmed_accept_ns_.store(accept_ns_);
   confirmed_.store(seen_);
 }
@@ -280,7 +282,12 @@ bool Outbox::lags_too_far() const {
 }
 
 void Outbox::give_up() {
-  delivery_.gap(seen_ - confirmed_.load(), Delivery::Gap::kLag);
+  const auto confirmed = confirmed_.load();
+  auto lost = seen_ - confirmed;
+  for (const auto& hole : holes_) {  // these are counted already
+    if (hole.first > confirmed) lost -= hole.last - hole.first + 1;
+  }
+  delivery_.gap(lost, Delivery::Gap::kLag);
   confirm();
 }
 

@@ -109,6 +109,10 @@ class Outbox final : public journal::Fold {
   Log& log_;
   Delivery delivery_;
 
+  struct Hole {
+    journal::Position first = 0, last = 0;
+  };
+  std::vector<Hole> holes_;     // of the batch: records that never came
   std::vector<Part> parts_;     // of the batch, still to be sent; the next one last
   std::size_t cut_ = 0;         // so many of its entries are in parts, or were
   std::size_t most_points_;     // of one request: less once one was too large
