@@ -7,7 +7,7 @@ namespace {
 
 using Kind = Verdict::Kind;
 
-constexpr Verdict kSettled = {.kind = Kind::kTaken, .reason = Reason::kNonsense};
+Verdict settled() { return {.kind = Kind::kTaken, .reason = Reason::kNonsense}; }
 
 }  // namespace
 
@@ -42,7 +42,7 @@ void ClickHouseInserter::stop_by(Nanos monotonic_ns) {
 // Where it has later ones, too (the cursor was lost), the next block is asked about as well.
 Verdict ClickHouseInserter::taken(const ClickHouseBlock& block) {
   in_doubt_ = block.last() < there_;
-  return kSettled;
+  return settled();
 }
 
 Verdict ClickHouseInserter::another(const Verdict& verdict) {
@@ -63,7 +63,7 @@ Verdict ClickHouseInserter::settle(ClickHouseBlock& block, bool& left) {
   if (!block.begins_with(*present)) return {.kind = Kind::kRetry, .reason = Reason::kForeign};
   there_ = present->last;
   left = block.take_off(there_);
-  return kSettled;
+  return settled();
 }
 
 std::string ClickHouseInserter::query_prefix() const {

@@ -169,6 +169,9 @@ class History {
 // The cells of a roll-up file that the manifest names so.
 Result<DecodedRollup> read_rollup_file(FileSystem& fs, const std::string& path,
                                        const ManifestRollup& file);
+// The same, one by one.
+Status visit_rollup_file(FileSystem& fs, const std::string& path, const ManifestRollup& file,
+                         const RollupVisitor& each);
 
 // The checksum and size of a file, read in pieces of 1 MiB.
 Result<ManifestFile> checksum_file(FileSystem& fs, const std::string& path);

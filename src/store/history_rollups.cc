@@ -63,6 +63,15 @@ Result<DecodedRollup> read_rollup_file(FileSystem& fs, const std::string& path,
   return out;
 }
 
+Status visit_rollup_file(FileSystem& fs, const std::string& path, const ManifestRollup& file,
+                         const RollupVisitor& each) {
+  SG_ASSIGN(const auto bytes, read_rollup_bytes(fs, path, file));
+  ByteReader in({});
+  SG_ASSIGN(const auto head, read_rollup_head(bytes, in));
+  SG_TRY(check_place(head.step, head.partition_ns, file));
+  return visit_cells(in, head, each);
+}
+
 Result<ManifestRollup> History::write_rollup(RollupStep step, Nanos partition, RollupCells cells,
                                              const ManifestRollup* old) {
   std::string bytes;

@@ -147,6 +147,7 @@ void read_cell(ByteReader& in, const RollupHead& head, RollupKey& key, RollupCel
   }
   auto streaming = in.u8();
   const bool first = head.version == 1;
+  if (first) cell = {};  // it has fewer values
   cell.counted = !first && streaming < kUncounted;
   if (!first && !cell.counted) streaming = static_cast<std::uint8_t>(streaming - kUncounted);
   if (streaming > 2) return in.invalidate();
@@ -216,24 +217,32 @@ Result<RollupHead> read_rollup_head(Bytes untrusted, ByteReader& cells) {
   return out;
 }
 
+Status visit_cells(ByteReader in, const RollupHead& head, const RollupVisitor& each) {
+  const auto damaged = [] { return fail(Code::kCorrupt, "a roll-up file is damaged"); };
+  RollupKey keys[2];  // this one and the one before, by turns: their texts keep their room
+  RollupCell cell;
+  for (std::uint64_t i = 0; i < head.cells && in.ok(); ++i) {
+    auto& key = keys[i % 2];
+    read_cell(in, head, key, cell);
+    if (!in.ok() || (i > 0 && !(keys[(i + 1) % 2] < key))) return damaged();  // each once, in order
+    if (!each(key, cell)) return {};
+  }
+  if (!in.ok() || !in.empty()) return damaged();
+  return {};
+}
+
 Result<DecodedRollup> decode_rollup(Bytes untrusted) {
   ByteReader in({});
   SG_ASSIGN(const auto head, read_rollup_head(untrusted, in));
-  const auto damaged = [] { return fail(Code::kCorrupt, "a roll-up file is damaged"); };
   DecodedRollup out;
   out.step = head.step;
   out.partition_ns = head.partition_ns;
-  std::optional<RollupKey> behind;
-  for (std::uint64_t i = 0; i < head.cells && in.ok(); ++i) {
-    RollupKey key;
-    RollupCell cell;
-    read_cell(in, head, key, cell);
-    if (!in.ok() || (behind && !(*behind < key))) return damaged();  // each once, in order
-    behind = key;
-    // As it stands: the bound of cells was kept by who wrote them.
-    out.table.cells_.emplace_hint(out.table.cells_.end(), std::move(key), std::move(cell));
-  }
-  if (!in.ok() || !in.empty()) return damaged();
+  auto& cells = out.table.cells_;
+  // As they stand: the bound of cells was kept by who wrote them.
+  SG_TRY(visit_cells(in, head, [&](RollupKey& key, RollupCell& cell) {
+    cells.emplace_hint(cells.end(), key, std::move(cell));
+    return true;
+  }));
   return out;
 }
 

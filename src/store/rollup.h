@@ -5,6 +5,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -104,6 +105,11 @@ struct RollupHead {
 Result<RollupHead> read_rollup_head(Bytes untrusted, ByteReader& cells);
 // Malformed: the reader is no longer ok.
 void read_cell(ByteReader& in, const RollupHead& head, RollupKey& key, RollupCell& cell);
+// The cells in their order, which are the callee's for the call only: most questions want few of
+// them, and a table of all costs five times the reading. False: no more are wanted.
+// Errors: kCorrupt, when earlier ones were handed over already.
+using RollupVisitor = std::function<bool(RollupKey&, RollupCell&)>;
+Status visit_cells(ByteReader cells, const RollupHead& head, const RollupVisitor& each);
 
 // What is asked of roll-ups: the steps that begin in [start, end), whose names are as given.
 struct RollupQuery {

@@ -48,13 +48,15 @@ Result<RollupTable> LocalQueries::read_rollups(const Version& version, const Rol
         file->partition_ns >= query.end_ns) {
       continue;
     }
-    const auto read = read_rollup_file(fs_, rollup_directory_ + "/" + file->name, *file);
-    if (!read) {
+    const auto add = [&](const RollupKey& key, const RollupCell& cell) {
+      if (query.wants(key)) out.add(key, cell);
+      return true;
+    };
+    if (!visit_rollup_file(fs_, rollup_directory_ + "/" + file->name, *file, add)) {
       suspect_();
       return fail(Code::kCorrupt,
                   "a roll-up file could not be read; it is being made again, ask again");
     }
-    add_cells(read->table, query, out);
   }
   // Rows in the tails are in no roll-up file yet. A step may begin before the range's rows do.
   const Range range = within_engine({query.start_ns, query.end_ns});

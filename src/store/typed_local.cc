@@ -76,28 +76,33 @@ Result<bool> LocalQueries::read_cells(const RollupPlan& rollups, PartialAnswer::
                                     [&](const auto& part) { return lies_within(*file, part); });
     if (!wanted) continue;
     SG_TRY(check_interrupted());
-    const auto read = read_rollup_file(fs_, rollup_directory_ + "/" + file->name, *file);
-    if (!read) {
+    bool sufficed = true;
+    Status added;
+    const auto add = [&](const RollupKey& key, const RollupCell& cell) {
+      const auto holds = [&](const RollupCover::Part& part) {
+        return part.step == file->step && key.start_ns >= part.range.start_ns &&
+               key.start_ns < part.range.end_ns;
+      };
+      if (std::none_of(cover.rollups.begin(), cover.rollups.end(), holds)) return true;
+      if (!rollups.suffices(key, cell)) {
+        sufficed = reach != Reach::kAll;
+        if (!sufficed) return false;
+        out.blurred = true;
+      }
+      if (!rollups.wants(key)) return true;
+      added = out.partial.add(period, step_of(rollups.plan(), period, key.start_ns),
+                              rollups.group_of(key), rollups.values_of(key, cell));
+      return added.has_value();
+    };
+    if (!visit_rollup_file(fs_, rollup_directory_ + "/" + file->name, *file, add)) {
       suspect_();
       if (reach == Reach::kAll) return false;
       return fail(Code::kCorrupt,
                   "a roll-up file could not be read; it is being made again, ask again");
     }
+    SG_TRY(std::move(added));
+    if (!sufficed) return false;
     out.cells = true;
-    for (const auto& [key, cell] : read->table.cells()) {
-      const auto holds = [&](const RollupCover::Part& part) {
-        return part.step == file->step && key.start_ns >= part.range.start_ns &&
-               key.start_ns < part.range.end_ns;
-      };
-      if (std::none_of(cover.rollups.begin(), cover.rollups.end(), holds)) continue;
-      if (!rollups.suffices(key, cell)) {
-        if (reach == Reach::kAll) return false;
-        out.blurred = true;
-      }
-      if (!rollups.wants(key)) continue;
-      SG_TRY(out.partial.add(period, step_of(rollups.plan(), period, key.start_ns),
-                             rollups.group_of(key), rollups.values_of(key, cell)));
-    }
   }
   return true;
 }
@@ -110,11 +115,13 @@ Result<bool> LocalQueries::had_requests(const Version& version, RollupStep step,
     any = any || file->step == step;
     if (!lies_within(*file, {step, range})) continue;
     SG_TRY(check_interrupted());
-    const auto read = read_rollup_file(fs_, rollup_directory_ + "/" + file->name, *file);
-    if (!read) return true;
-    for (const auto& [key, cell] : read->table.cells()) {
-      if (key.start_ns + step_ns(step) > range.start_ns && key.start_ns < range.end_ns) return true;
-    }
+    bool had = false;
+    const auto look = [&](const RollupKey& key, const RollupCell&) {
+      had = key.start_ns + step_ns(step) > range.start_ns && key.start_ns < range.end_ns;
+      return !had;
+    };
+    if (!visit_rollup_file(fs_, rollup_directory_ + "/" + file->name, *file, look)) return true;
+    if (had) return true;
   }
   return !any;
 }

@@ -140,7 +140,7 @@ void ValueHistogram::save(ByteWriter& out) const {
 }
 
 bool ValueHistogram::load(ByteReader& in) {
-  *this = ValueHistogram();
+  negative_.clear(), positive_.clear();  // they keep their room
   zeros_ = in.varint();
   count_ = zeros_;
   return in.ok() && load(negative_, in, count_) && load(positive_, in, count_);
