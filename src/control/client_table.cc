@@ -32,6 +32,12 @@ constexpr std::array<const char*, kSchemaVersion> kMigrations = {
          revoked_ns INTEGER NOT NULL       -- 0: in force
        ) STRICT, WITHOUT ROWID;
        CREATE INDEX keys_of_client ON keys (client_id);)",
+    R"(CREATE TABLE shared (
+         only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+         registry TEXT NOT NULL,
+         revision INTEGER NOT NULL,
+         token TEXT NOT NULL
+       ) STRICT;)",
 };
 
 Bytes bytes_of(const Digest& digest) {
