@@ -223,6 +223,7 @@ http::Response change(const ClientSources& sources, const http::SimpleRequest& r
     return error_of({Code::kInvalid, "client_id cannot be changed; make a new client instead"},
                     request.request_id);
   }
+  if (before != nullptr) body->change.seen = *before;  // limits that are not named are its own
   const auto changed = sources.registry.change(id, std::move(body->change));
   if (!changed) return error_of(changed.error(), request.request_id);
   return done("updated", id, changed->key);

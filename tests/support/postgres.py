@@ -61,11 +61,13 @@ class Postgres:
             self.make_tables()
 
     def make_tables(self):
-        for name in ("schema.sql", "roles.sql"):
+        for name in ("schema.sql", "roles.sql", "clients.sql"):
             self.say((ROOT / "deploy/postgres" / name).read_text())
         self.say("do $$ begin if not exists (select from pg_roles where rolname = 'writer') then "
                  f"create role writer login password '{PASSWORD}'; create role reader login password '{PASSWORD}'; "
-                 "end if; end $$; grant sightglass_writer to writer; grant sightglass_reader to reader")
+                 f"create role keeper login password '{PASSWORD}'; "
+                 "end if; end $$; grant sightglass_writer to writer; grant sightglass_reader to reader; "
+                 "grant sightglass_registry to keeper")
 
     def _run(self, *words):
         done = subprocess.run([str(w) for w in words], capture_output=True, text=True, cwd=self.folder, **self.other)
