@@ -1,5 +1,4 @@
-// Room-internal, and for registries that stand elsewhere: what holds of every client, wherever the
-// truth about it is kept. Sentences are for people.
+// What holds of every client, wherever the truth about it is kept. Sentences are for people.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,7 @@ constexpr const char* kMayWrite =
     "select has_table_privilege('sightglass_clients.clients', 'insert') "
     "and has_table_privilege('sightglass_clients.clients', 'update') "
     "and has_table_privilege('sightglass_clients.keys', 'insert') "
-    "and has_table_privilege('sightglass_clients.changes', 'insert'), pg_is_in_recovery()";
+    "and has_table_privilege('sightglass_clients.changes', 'insert')";
 
 constexpr const char* kHead =
     "select version, registry, revision, token, current_setting('transaction_read_only') "
@@ -148,15 +148,19 @@ Outcome<void> ClientsDatabase::say(const char* sql, const std::vector<std::strin
 }
 
 Outcome<void> ClientsDatabase::open() {
-  uncertain_ = false;
+  uncertain_ = listens_ = false;
   SG_PG_TRY(link_->open());
   SG_PG_TRY(head());
   auto may = link_->ask(kMayWrite);
   if (!may) return std::unexpected(std::move(may).error());
-  if (may->row.size() != 2 || may->row[0] != "t") return failed(Reason::kDenied);
-  // A standby takes no listeners: there the polls alone have to do.
-  const bool standby = may->row[1] != "f";
-  return standby ? Outcome<void>() : say("listen sightglass_clients");
+  if (may->row.empty() || may->row[0] != "t") return failed(Reason::kDenied);
+  return {};
+}
+
+Outcome<void> ClientsDatabase::listen() {
+  SG_PG_TRY(say("listen sightglass_clients"));
+  listens_ = true;
+  return {};
 }
 
 Outcome<ClientsDatabase::Head> ClientsDatabase::head() {

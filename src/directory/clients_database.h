@@ -34,8 +34,11 @@ class ClientsDatabase {
                                                        Random& random);
   exporting::PgLink& link() { return *link_; }
 
-  // Connects, sees to it that the tables are ours and may be written to, and listens for changes.
+  // Connects, and sees to it that the tables are ours and may be written to.
   Outcome<void> open();
+  // To changes, from here on; once for each connection. A standby takes no listeners.
+  Outcome<void> listen();
+  bool listens() const { return listens_; }
 
   struct Head {
     control::Revision at;
@@ -101,6 +104,7 @@ class ClientsDatabase {
   const std::string settings_, gateway_;
   Random& random_;
   std::string token_;  // of the last change that was begun
+  bool listens_ = false;
   bool uncertain_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "directory/shared_registry.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -87,6 +89,7 @@ class Shared final : public SharedRegistry {
 
   void begin() {
     thread_ = std::thread([this] { work(); });
+    pthread_setname_np(thread_.native_handle(), "sg-clients");
     std::unique_lock lock(mutex_);
     const auto within = std::chrono::nanoseconds(std::min(kFirstWord, timeout_ns_));
     first_word_.wait_for(lock, within, [this] { return followed_; });
@@ -157,6 +160,10 @@ class Shared final : public SharedRegistry {
     const std::scoped_lock lock(mutex_);
     return stopping_;
   }
+  bool finished() const {
+    const std::scoped_lock lock(mutex_);
+    return stopping_ && jobs_.empty();
+  }
   Nanos age_ns() const { return clock_.monotonic_ns() - heard_ns_.load(); }
 
   // ---- following
@@ -195,8 +202,10 @@ class Shared final : public SharedRegistry {
   Random& random_;
   Telemetry& telemetry_;
   Log& log_;
-  Revision have_;       // the thread's
-  bool joined_ = true;  // the thread's; false: conflicts keep it out
+  Revision have_;             // the thread's
+  bool joined_ = true;        // the thread's; false: conflicts keep it out
+  Revision disagreed_at_;     // the thread's; so long as it is this, nothing is asked again
+  std::string disagreement_;  // the thread's
 
   mutable std::mutex mutex_;
   std::condition_variable first_word_;
@@ -232,7 +241,7 @@ void Shared::work() {
       next = clock_.monotonic_ns() + poll_ns_;
     }
     for (std::function<void()> job; next_job(job);) job();
-    if (stopping()) return;
+    if (finished()) return;
     link.finish_by(0);
     const auto noted = link.rest(next - clock_.monotonic_ns());
     if (noted && !*noted) continue;
@@ -268,8 +277,16 @@ ClientsDatabase::Outcome<void> Shared::take_over() {
   if (!database_->link().is_open()) {
     if (auto opened = database_->open(); !opened) return opened;
   }
-  const auto head = database_->head();
+  auto head = database_->head();
+  if (head && !head->read_only && !database_->listens()) {
+    if (auto listening = database_->listen(); !listening) return listening;
+    head = database_->head();  // what came before is not told of
+  }
   if (!head) return std::unexpected(head.error());
+  if (!joined_ && head->at == disagreed_at_) {
+    trouble("conflict", disagreement_);
+    return {};
+  }
   if (head->at != have_) {
     auto read = join_or_read(head->at);
     if (!read) return std::unexpected(std::move(read).error());
@@ -296,11 +313,13 @@ ClientsDatabase::Outcome<ClientsDatabase::Read> Shared::join_or_read(const Revis
   if (!joined) return std::unexpected(std::move(joined).error());
   joined_ = joined->conflicts.empty();
   if (!joined_) {
-    trouble("conflict",
-            "the registry and this gateway disagree on the clients " + named(joined->conflicts) +
-                " (another key, or one revoked here only), so this gateway goes on with its own; "
-                "start it without storage.clients, delete or change them there, and start it with "
-                "storage.clients again");
+    disagreed_at_ = joined->read.state.at;
+    disagreement_ =
+        "the registry and this gateway disagree on the clients " + named(joined->conflicts) +
+        " (another key, or one revoked here only), so this gateway goes on with its own; start it "
+        "without storage.clients, delete or change them there, and start it with storage.clients "
+        "again";
+    trouble("conflict", disagreement_);
   } else if (joined->added > 0) {
     log_.info("clients", std::to_string(joined->added) +
                              " clients that were made on this gateway are in the registry now");

@@ -63,7 +63,7 @@ class Gateway {
     telemetry = std::make_unique<Telemetry>();
     SharedRegistry::Options options;
     options.link = link;
-    options.link.timeout_ns = 5 * kSecond;
+    options.link.timeout_ns = timeout_ns;
     options.gateway = name_;
     options.poll_ns = poll_ns;
     options.configured = configured;
@@ -88,6 +88,7 @@ class Gateway {
            RealPostgres::text_of(folder_ + "/control.db-wal");
   }
 
+  Nanos timeout_ns = 5 * kSecond;
   Registry::Configured configured;
   std::unique_ptr<Telemetry> telemetry;
   Notes log;
@@ -297,6 +298,7 @@ TEST_F(SharedRegistryTest, AConnectionThatEndedMeanwhileIsNobodysFault) {
 }
 
 TEST_F(SharedRegistryTest, AServerThatStandsStillCostsAChangeItsTimeAndNoMore) {
+  a_.timeout_ns = kSecond;
   a_.start(server_->keeper());
   ASSERT_TRUE(a_.registry->create(client("app"), ""));
   server_->pause();
@@ -389,6 +391,25 @@ TEST_F(SharedRegistryTest, ARegistryMadeAnewIsFilledAgainAndOneThatWentBackIsRea
   EXPECT_TRUE(comes([&] { return !a_.has("two") && !b_.has("two"); }));
   EXPECT_TRUE(a_.has("one") && b_.has("three"));
   EXPECT_EQ(a_.registry->clients()->revoked.size(), 1u) << "what was a key is never sent on";
+}
+
+TEST_F(SharedRegistryTest, AStandbyIsFollowedAndTakesNoChangesUntilItIsThePrimary) {
+  a_.start(server_->keeper());
+  ASSERT_TRUE(a_.registry->create(client("app"), ""));
+  server_->kill();
+  server_->write("standby.signal", "");
+  server_->start();
+  a_.start(server_->keeper());
+  ASSERT_TRUE(comes([&] { return a_.registry->state().reason == "read_only"; }))
+      << a_.registry->state().problem;
+  EXPECT_TRUE(a_.has("app"));
+  b_.start(server_->keeper());
+  EXPECT_TRUE(comes([&] { return b_.has("app"); })) << "it can be read";
+  EXPECT_TRUE(refused(a_.registry->remove("app"), Code::kUnavailable, "name the primary"));
+  server_->say("select pg_promote()");
+  ASSERT_TRUE(comes([&] { return a_.registry->state().problem.empty(); }));
+  EXPECT_TRUE(a_.registry->remove("app"));
+  EXPECT_TRUE(comes([&] { return !b_.has("app"); }));
 }
 
 // Random changes over two gateways against a naive model; the server is killed in between.
