@@ -5,7 +5,9 @@ import contextlib
 import json
 import pathlib
 import signal
+import socket
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support.engines import free_port  # noqa: E402
@@ -57,6 +59,49 @@ def gateways(names=("east", "west"), tables=True):
 
 def send(w, method, path, **body):
     return w.admin(method, "/admin/v1/clients" + path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
+
+
+class Between:
+    """Passes on what goes to and from PostgreSQL. `cut` says when a commit's answer is lost, with the connection; `shut`,
+    that nobody gets through after that."""
+
+    def __init__(self, port):
+        self.to = port
+        self.cut = self.shut = self.shut_then = False
+        self.cuts = 0
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            with contextlib.suppress(OSError):
+                client = self.listening.accept()[0]
+                if self.shut:
+                    client.close()
+                    continue
+                server = socket.create_connection(("127.0.0.1", self.to))
+                lost = threading.Event()
+                threading.Thread(target=self._pass, args=(client, server, lost, True), daemon=True).start()
+                threading.Thread(target=self._pass, args=(server, client, lost, False), daemon=True).start()
+
+    def _pass(self, source, target, lost, upward):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if upward and self.cut and data == b"Q\0\0\0\x0bcommit\0":
+                    self.cut = False
+                    lost.set()
+                if not upward and lost.is_set():
+                    self.cuts += 1
+                    self.shut = self.shut or self.shut_then
+                    break
+                target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def lose_a_commit(self, shut=False):
+        self.shut_then, self.cut = shut, True
 
 
 def make(w, **body):
@@ -200,6 +245,30 @@ def test_a_gateway_killed_in_the_middle_of_a_change():
         equal(pg.say("select count(*) from sightglass_clients.changes"), [["1"]], "changes")
 
 
+def test_a_commit_whose_answer_is_lost():
+    with gateways() as (pg, (east, west), start):
+        between = Between(pg.port)
+        # What the poll asks is no change, but may be lost likewise: it is rare enough here.
+        east.start_server(registry(between.port).replace("poll: 200ms", "poll: 30m"), ENV)
+        start(west)
+        well(east)
+        between.lose_a_commit()
+        made = make(east, client_id="settled", api_key=KEY)
+        equal((between.cuts, made.status), (1, 200), f"a new connection is asked: {made.text}")
+        equal(status(east, KEY), 200, "in force")
+        becomes(west, KEY, 200, "the other gateway to know it")
+        between.lose_a_commit(shut=True)
+        lost = send(east, "DELETE", "/settled")
+        equal((between.cuts, lost.status), (2, 503), lost.text)
+        check("which is not known yet" in lost.text, lost.text)
+        becomes(west, KEY, 401, "the other gateway to refuse it")
+        equal(pg.say("select count(*) from sightglass_clients.changes"), [["2"]], "changes")
+        between.shut = False
+        east.server.stop()
+        east.start_server(registry(between.port), ENV)
+        becomes(east, KEY, 401, "the gateway that did not hear of it to refuse it")
+
+
 def test_clients_from_before_are_brought_along():
     with gateways() as (pg, (east, west), start):
         keys = {}
@@ -268,5 +337,5 @@ def test_what_is_wrong_is_said_and_requests_go_on():
 
 if __name__ == "__main__":
     run(test_what_one_gateway_does_the_other_knows, test_who_may_what, test_a_database_that_is_away_harms_nobody,
-        test_a_gateway_killed_in_the_middle_of_a_change, test_clients_from_before_are_brought_along,
+        test_a_gateway_killed_in_the_middle_of_a_change, test_a_commit_whose_answer_is_lost, test_clients_from_before_are_brought_along,
         test_the_configuration_is_read_and_its_faults_are_named, test_what_is_wrong_is_said_and_requests_go_on)
