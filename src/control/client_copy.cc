@@ -24,10 +24,10 @@ Status ClientTable::note(const Revision& at) {
   return noted.text(1, at.registry).integer(2, at.number).text(3, at.token).run();
 }
 
-Status ClientTable::adopt(const SharedClients& state, Nanos now_ns) {
+Status ClientTable::adopt(const SharedClients& state) {
   return database_.transaction([&]() -> Status {
     SG_TRY(adopt_clients(state));
-    SG_TRY(adopt_keys(state, now_ns));
+    SG_TRY(adopt_keys(state));
     return note(state.at);
   });
 }
@@ -48,9 +48,10 @@ Status ClientTable::adopt_clients(const SharedClients& state) {
   return {};
 }
 
-// -1 marks a key whose word is the registry's now. One that was revoked here, or that another
-// gateway said is revoked, stays so: a registry brought back from a backup gives no key back.
-Status ClientTable::adopt_keys(const SharedClients& state, Nanos now_ns) {
+// -1: the registry does not name this key. It is refused then, but in force again where the
+// registry names it later. One that was revoked here, or that another gateway said is revoked,
+// stays so: a registry brought back from a backup gives no key back.
+Status ClientTable::adopt_keys(const SharedClients& state) {
   if (state.whole) {
     SG_TRY(database_.run("UPDATE keys SET revoked_ns = -1 WHERE revoked_ns = 0"));
   }
@@ -63,8 +64,7 @@ Status ClientTable::adopt_keys(const SharedClients& state, Nanos now_ns) {
     SG_TRY(put.integer(4, key.revoked_ns).run());
     SG_TRY(put.again());
   }
-  SG_ASSIGN(auto lost, database_.prepare("UPDATE keys SET revoked_ns = ? WHERE revoked_ns = -1"));
-  return lost.integer(1, now_ns).run();
+  return {};
 }
 
 }  // namespace sightglass::control

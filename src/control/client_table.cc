@@ -140,7 +140,8 @@ Result<Clients> ClientTable::read() {
     out.clients.push_back(std::move(client));
   }
   SG_ASSIGN(auto revoked,
-            database_.prepare("SELECT digest FROM keys WHERE revoked_ns != 0 ORDER BY digest"));
+            database_.prepare("SELECT digest FROM keys WHERE revoked_ns != 0 OR client_id NOT IN "
+                              "(SELECT id FROM clients) ORDER BY digest"));
   while (true) {
     SG_ASSIGN(const bool row, revoked.step());
     if (!row) break;
@@ -217,7 +218,7 @@ Status ClientTable::revoke(const Digest& key, Nanos now_ns) {
     SG_TRY(gone.bytes(1, bytes_of(key)).run());
     SG_ASSIGN(auto revoked,
               database_.prepare("INSERT INTO keys VALUES (?1, '', ?2, ?2) ON CONFLICT (digest) DO "
-                                "UPDATE SET revoked_ns = ?2 WHERE revoked_ns = 0"));
+                                "UPDATE SET revoked_ns = ?2 WHERE revoked_ns <= 0"));
     return revoked.bytes(1, bytes_of(key)).integer(2, now_ns).run();
   });
 }

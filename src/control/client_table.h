@@ -28,7 +28,7 @@ class ClientTable {
 
   // A copy of a registry of several gateways: which state it has, and the next one.
   Result<Revision> revision();
-  Status adopt(const SharedClients& state, Nanos now_ns);
+  Status adopt(const SharedClients& state);
   Status leave();  // it is a copy no longer
 
  private:
@@ -38,7 +38,7 @@ class ClientTable {
   Status add_key(const ClientRecord& client, Nanos now_ns);
   Status revoke_keys(const std::string& id, Nanos now_ns);
   Status adopt_clients(const SharedClients& state);
-  Status adopt_keys(const SharedClients& state, Nanos now_ns);
+  Status adopt_keys(const SharedClients& state);
   Status note(const Revision& at);
   Database database_;
 };

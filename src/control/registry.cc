@@ -70,7 +70,7 @@ class Owner final : public Registry {
   }
   Status adopt(const SharedClients& state) override {
     return on_thread<Status>([&]() -> Status {
-      SG_TRY(table_.adopt(state, clock_.wall_ns()));
+      SG_TRY(table_.adopt(state));
       return publish();
     });
   }

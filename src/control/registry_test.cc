@@ -294,6 +294,10 @@ TEST_F(CopyTest, TheWholeEndsWhatItDoesNotNameAndGivesNoRevokedKeyBack) {
   const auto revoked = registry->clients()->revoked;
   EXPECT_EQ(std::set<Digest>(revoked.begin(), revoked.end()),
             (std::set<Digest>{sha256("b"), sha256("c")}));
+  // The registry has "c" again; "b" was revoked.
+  ASSERT_TRUE(
+      registry->adopt(state(3, false, {{sha256("b"), "b", 1, 0}, {sha256("c"), "c", 1, 0}})));
+  EXPECT_EQ(ids(*registry), "a c ");
 }
 
 TEST_F(RegistryTest, ANewerSchemaIsRefused) {

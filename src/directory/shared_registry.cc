@@ -287,6 +287,13 @@ ClientsDatabase::Outcome<void> Shared::take_over() {
     trouble("conflict", disagreement_);
     return {};
   }
+  // A standby that has not come so far yet is no news.
+  const bool behind =
+      head->read_only && head->at.registry == have_.registry && head->at.number < have_.number;
+  if (behind) {
+    well(true);
+    return {};
+  }
   if (head->at != have_) {
     auto read = join_or_read(head->at);
     if (!read) return std::unexpected(std::move(read).error());
@@ -501,7 +508,7 @@ Status Shared::commit_failed(const PgFailure& failure) {
 
 Status Shared::settled_well() {
   count("done");
-  if (follow()) return {};
+  if (follow() && up_) return {};
   return fail(
       Code::kUnavailable,
       "the change stands in the registry, but is not in force here yet: " + state().problem);
