@@ -146,7 +146,7 @@ set_tests_properties(program/query PROPERTIES LABELS program TIMEOUT 1800
   ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")
 
 # Engines outside, the real ones.
-foreach(test influx postgres clickhouse)
+foreach(test influx postgres clickhouse clients_registry)
   add_test(NAME program/${test} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/${test}_test.py)
   set_tests_properties(program/${test} PROPERTIES LABELS program TIMEOUT 1800
     ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")

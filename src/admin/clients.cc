@@ -8,6 +8,7 @@
 #include "admin/metrics.h"
 #include "admin/times.h"
 #include "base/json_writer.h"
+#include "control/client_rules.h"
 
 namespace sightglass::admin {
 namespace {
@@ -223,6 +224,8 @@ http::Response change(const ClientSources& sources, const http::SimpleRequest& r
     return error_of({Code::kInvalid, "client_id cannot be changed; make a new client instead"},
                     request.request_id);
   }
+  if (before == nullptr) return error_of(control::no_such_client(id).error(), request.request_id);
+  body->change.seen = *before;  // its limits are those that the body does not name
   const auto changed = sources.registry.change(id, std::move(body->change));
   if (!changed) return error_of(changed.error(), request.request_id);
   return done("updated", id, changed->key);

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "app/export_side.h"
 #include "base/text.h"
 #include "control/client_health.h"
 
@@ -71,18 +72,46 @@ control::Registry::Configured known_by(const std::vector<control::ClientRecord>&
   return out;
 }
 
+// While it is away nobody is served the worse for it, so it does not make the gateway unwell.
+admin::HealthCheck health_of(const directory::SharedRegistry::State& state) {
+  admin::HealthCheck check;
+  check.name = "clients_registry";
+  check.vital = false;
+  check.ok = state.problem.empty();
+  check.problem = state.problem;
+  check.numbers = {{"revision", state.revision},
+                   {"age_seconds", state.age_ns / kSecond},
+                   {"unreadable_rows", state.unreadable}};
+  if (!check.ok) check.words = {{"reason", std::string(state.reason)}};
+  return check;
+}
+
 }  // namespace
 
 ClientSide::ClientSide(const Config& config, const Clock& clock)
     : clock_(clock), configured_(records_of(config)) {}
 
-Result<std::unique_ptr<ClientSide>> ClientSide::open(const Config& config, const std::string& path,
-                                                     const Clock& clock) {
-  std::unique_ptr<ClientSide> side(new ClientSide(config, clock));
+Result<std::unique_ptr<ClientSide>> ClientSide::open(const Parts& parts) {
+  std::unique_ptr<ClientSide> side(new ClientSide(parts.config, parts.clock));
+  const auto& registry = parts.config.clients_registry;
   control::Registry::Options options;
-  options.path = path;
+  options.path = parts.path;
   options.configured = known_by(*side->configured_);
-  SG_ASSIGN(side->registry_, control::Registry::open(std::move(options), clock, side->random_));
+  options.shared = registry.has_value();
+  SG_ASSIGN(side->registry_,
+            control::Registry::open(std::move(options), parts.clock, side->random_));
+  if (!registry) return side;
+  directory::SharedRegistry::Options of;
+  of.link = postgres_options(*registry);
+  of.gateway = parts.gateway;
+  of.poll_ns = registry->poll_ns;
+  of.configured = known_by(*side->configured_);
+  auto shared =
+      directory::SharedRegistry::open(std::move(of), std::move(side->registry_), parts.clock,
+                                      side->shared_random_, parts.telemetry, parts.log);
+  if (!shared) return fail("storage.clients", std::move(shared).error());
+  side->shared_ = shared->get();
+  side->registry_ = std::move(*shared);
   return side;
 }
 
@@ -161,16 +190,19 @@ std::vector<http::Route> ClientSide::routes(admin::Cancel cancel, store::Queries
   return routes;
 }
 
-admin::HealthCheck ClientSide::health() const {
+std::vector<admin::HealthCheck> ClientSide::health() const {
   const auto made = registry_->clients();
   const auto configured_count = static_cast<std::int64_t>(configured()->size());
-  return {"clients",
-          true,
-          true,
-          "",
-          {{"configured", configured_count},
-           {"made", static_cast<std::int64_t>(made->clients.size())},
-           {"revoked_keys", static_cast<std::int64_t>(made->revoked.size())}}};
+  std::vector<admin::HealthCheck> checks = {
+      {"clients",
+       true,
+       true,
+       "",
+       {{"configured", configured_count},
+        {"made", static_cast<std::int64_t>(made->clients.size())},
+        {"revoked_keys", static_cast<std::int64_t>(made->revoked.size())}}}};
+  if (shared_ != nullptr) checks.push_back(health_of(shared_->state()));
+  return checks;
 }
 
 }  // namespace sightglass::app

@@ -1,5 +1,5 @@
 // The clients as the program keeps them: those of the configuration file, those of the control
-// database, their limits and what they have used.
+// database or of a registry of several gateways, their limits and what they have used.
 #pragma once
 
 #include <functional>
@@ -14,10 +14,13 @@
 #include "admin/health.h"
 #include "app/config.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
+#include "base/telemetry.h"
 #include "control/clients_fold.h"
 #include "control/limiter.h"
 #include "control/registry.h"
+#include "directory/shared_registry.h"
 #include "gateway/config.h"
 #include "http/route.h"
 #include "journal/journal.h"
@@ -29,8 +32,15 @@ class ClientSide {
  public:
   // Errors: those of the control database, with the next step; clients of file and database that
   // share a key.
-  static Result<std::unique_ptr<ClientSide>> open(const Config& config, const std::string& path,
-                                                  const Clock& clock);
+  struct Parts {
+    const Config& config;
+    std::string path;     // of the control database
+    std::string gateway;  // what this one is called beside its changes in a registry of several
+    const Clock& clock;
+    Telemetry& telemetry;
+    Log& log;
+  };
+  static Result<std::unique_ptr<ClientSide>> open(const Parts& parts);
 
   control::ClientsFold& fold() { return fold_; }
   control::Registry& registry() { return *registry_; }
@@ -51,7 +61,7 @@ class ClientSide {
 
   std::vector<http::Route> routes(admin::Cancel cancel, store::Queries* queries,
                                   http::WorkPool& pool);
-  admin::HealthCheck health() const;
+  std::vector<admin::HealthCheck> health() const;
 
   // Those of the configuration file are these from now on; the registry's listener is told. Errors:
   // the registry's; nothing has changed then.
@@ -65,7 +75,7 @@ class ClientSide {
   ClientSide(const Config& config, const Clock& clock);
 
   const Clock& clock_;
-  SystemRandom random_;  // the registry thread's
+  SystemRandom random_, shared_random_;  // each registry's thread's
   using Records = std::vector<control::ClientRecord>;
   std::shared_ptr<const Records> configured() const;
 
@@ -74,6 +84,7 @@ class ClientSide {
   control::ClientsFold fold_;
   control::Limiter limiter_;
   std::unique_ptr<control::Registry> registry_;
+  directory::SharedRegistry* shared_ = nullptr;  // the same; null: clients are this gateway's own
   journal::Position count_from_ = 0;
   bool restored_ = false;
   int ticks_ = 0;

@@ -281,6 +281,9 @@ void bind_config(Binder& b, Config& config) {
   b.section("storage", [&](Binder& storage) {
     storage.one_or_list("runtime", "engines beside the embedded store, each with its type",
                         [&](Binder& item) { bind_storage_runtime(item, config.storage); });
+    storage.section("clients", [&](Binder& clients) {
+      bind_clients_registry(clients, config.clients_registry);
+    });
   });
   b.section("ingest", [&](Binder& ingest) {
     ingest.texts("keys", config.ingest_keys,

@@ -140,7 +140,8 @@ struct Config {
   Nanos store_rollup_hours_ns = 400 * 86'400 * kSecond;
   Nanos store_rollup_days_ns = 0;
 
-  StorageRuntime storage;  // engines beside it
+  StorageRuntime storage;                          // engines beside it
+  std::optional<RegistryConfig> clients_registry;  // none: clients are each gateway's own
 
   Level log_level = Level::kInfo;
   bool log_console = true;

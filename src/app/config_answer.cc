@@ -81,7 +81,7 @@ void append_redis(JsonWriter& json, const RedisConfig& redis) {
   json.end_object();
 }
 
-void append_postgres(JsonWriter& json, const PostgresConfig& postgres) {
+void append_postgres(JsonWriter& json, const PostgresConnection& postgres) {
   json.begin_object().key("Type").string("postgres").key("Addr").string(postgres.addr);
   json.key("Database").string(postgres.database).key("Username").string(postgres.username);
   secret(json, "Password", !postgres.password.empty());
@@ -117,6 +117,10 @@ void append_storage(JsonWriter& json, const Config& config) {
     json.end_object();
   } else {
     engines.front()();
+  }
+  if (config.clients_registry) {
+    json.key("Clients");
+    append_postgres(json, *config.clients_registry);
   }
   if (engines.size() > 1) {
     json.key("Runtimes").begin_array();

@@ -37,21 +37,6 @@ exporting::InfluxOptions influx_options(const InfluxConfig& config) {
   return options;
 }
 
-exporting::PgOptions postgres_options(const PostgresConfig& config) {
-  exporting::PgOptions options;
-  if (const auto where = split_address(config.addr, options.port)) {
-    options.host = where->host;
-    options.port = where->port;
-  }
-  options.database = config.database;
-  options.username = config.username;
-  options.password = config.password;
-  options.sslmode = config.sslmode;
-  options.ca_file = config.ca_file;
-  options.timeout_ns = config.timeout_ns;
-  return options;
-}
-
 // What every engine's configuration names alike. `batch`: so many entries, or so many bytes.
 template <typename EngineConfig>
 exporting::OutboxOptions outbox_options(const EngineConfig& config, std::string engine,
@@ -134,6 +119,21 @@ admin::HealthCheck health_of(const std::string& engine, const exporting::Outbox&
 }
 
 }  // namespace
+
+exporting::PgOptions postgres_options(const PostgresConnection& config) {
+  exporting::PgOptions options;
+  if (const auto where = split_address(config.addr, options.port)) {
+    options.host = where->host;
+    options.port = where->port;
+  }
+  options.database = config.database;
+  options.username = config.username;
+  options.password = config.password;
+  options.sslmode = config.sslmode;
+  options.ca_file = config.ca_file;
+  options.timeout_ns = config.timeout_ns;
+  return options;
+}
 
 exporting::ClickHouseOptions clickhouse_options(const ClickHouseConfig& config,
                                                 const std::vector<std::string>& replicas,

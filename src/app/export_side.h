@@ -13,6 +13,7 @@
 #include "export/carrier.h"
 #include "export/clickhouse.h"
 #include "export/clickhouse_forget.h"
+#include "export/pg_link.h"
 
 namespace sightglass::app {
 
@@ -54,6 +55,8 @@ class ExportSide {
   std::vector<Lane> lanes_;
   std::unique_ptr<exporting::ClickHouseForgetting> forgetting_;  // null: without that engine
 };
+
+exporting::PgOptions postgres_options(const PostgresConnection& config);
 
 // Of one of its shards. `gateway`: whose rows they are.
 exporting::ClickHouseOptions clickhouse_options(const ClickHouseConfig& config,

@@ -132,7 +132,6 @@ class Running final : public Instance {
   journal::Options journal_options_;
   std::string gateway_;  // the data folder's id
   std::unique_ptr<journal::Journal> journal_;
-
   std::unique_ptr<meter::MeterFold> meter_;
   std::unique_ptr<live::TotalsFold> totals_;
   std::unique_ptr<ingest::MarksFold> marks_;
@@ -178,7 +177,10 @@ Status Running::hold_folder() {
   SG_ASSIGN(auto folder, DataFolder::hold(config_.data, fs_));
   folder_ = std::make_unique<DataFolder>(std::move(folder));
   SG_ASSIGN(packs_, load_packs(config_, fs_));
-  SG_ASSIGN(clients_, ClientSide::open(config_, folder_->in("control.db"), clock_));
+  SG_ASSIGN(gateway_, gateway_id(*folder_, fs_));
+  const auto name = gateway_name(config_, gateway_);
+  SG_ASSIGN(clients_, ClientSide::open(
+                          {config_, folder_->in("control.db"), name, clock_, telemetry_, *log_}));
   kept_names_ = std::make_shared<guard::KeptNames>(*packs_.catalogue);
   guard::KeyRing::Options ring;
   ring.path = config_.keyring.empty() ? default_keyring_path() : config_.keyring;
@@ -198,14 +200,12 @@ Status Running::open_journal() {
   journal_options_.commit_bytes = config_.journal_commit_bytes;
   journal_options_.commit_delay_ns = config_.journal_commit_delay_ns;
   journal_options_.max_bytes = config_.journal_max_bytes;
-  SG_ASSIGN(const auto id, gateway_id(*folder_, fs_));
-  SG_ASSIGN(journal_, journal::Journal::open(journal_options_, fs_, clock_, telemetry_, *log_, id,
-                                             packs_.catalogue));
-  gateway_ = id;
+  SG_ASSIGN(journal_, journal::Journal::open(journal_options_, fs_, clock_, telemetry_, *log_,
+                                             gateway_, packs_.catalogue));
   if (!config_.store_enabled) return {};
   store::Options options;
   options.directory = folder_->in("store");
-  options.gateway = id;
+  options.gateway = gateway_;
   options.seal_rows = static_cast<std::uint32_t>(config_.store_seal_rows);
   options.seal_age_ns = config_.store_seal_age_ns;
   options.memory_limit_bytes = config_.store_memory_bytes;
@@ -529,7 +529,7 @@ std::vector<admin::HealthCheck> Running::health() const {
   if (export_) {
     for (auto& check : export_->health()) checks.push_back(std::move(check));
   }
-  checks.push_back(clients_->health());
+  for (auto& check : clients_->health()) checks.push_back(std::move(check));
   if (redis_) checks.push_back(redis_->health());
   checks.push_back(process_health(server_->connections(), requests_->count()));
   return checks;

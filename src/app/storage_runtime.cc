@@ -78,35 +78,45 @@ constexpr std::array<std::string_view, 3> kSslModes = {"disable", "verify-ca", "
 constexpr std::uint16_t kPostgresPort = 5432;
 constexpr Nanos kLongestTimeout = 3'600 * kSecond;
 
-void bind_postgres(Binder& b, PostgresConfig& postgres) {
-  b.text("addr", postgres.addr, "where it is: HOST:PORT, or the folder of a Unix socket");
-  b.text("database", postgres.database, "the database that has the tables");
-  b.text("username", postgres.username, "a member of sightglass_writer");
-  b.text("password", postgres.password, "empty: none is sent; ${ENV} works");
-  b.text("sslmode", postgres.sslmode, "disable, verify-ca or verify-full, as libpq means them");
-  b.text("ca_file", postgres.ca_file, "PEM bundle instead of the system's");
-  b.integer("batch_requests", postgres.batch_requests, 1, 20'000,
-            "a transaction takes so many requests");
-  b.duration("batch_age", postgres.batch_age_ns, "or begins when the oldest is so old");
-  b.duration("timeout", postgres.timeout_ns, "of connecting, and of each statement");
-  b.bytes("max_lag_bytes", postgres.max_lag_bytes,
-          "of journal that waits for it; past it the oldest are given up and counted");
-  refuse_userinfo(b, postgres.addr);
-  if (!split_address(postgres.addr, kPostgresPort)) {
+// `timeout`: what it is of.
+void bind_connection(Binder& b, PostgresConnection& to, const char* member, const char* timeout) {
+  b.text("addr", to.addr, "where it is: HOST:PORT, or the folder of a Unix socket");
+  b.text("database", to.database, "the database that has the tables");
+  b.text("username", to.username, member);
+  b.text("password", to.password, "empty: none is sent; ${ENV} works");
+  b.text("sslmode", to.sslmode, "disable, verify-ca or verify-full, as libpq means them");
+  b.text("ca_file", to.ca_file, "PEM bundle instead of the system's");
+  b.duration("timeout", to.timeout_ns, timeout);
+}
+
+void check_connection(Binder& b, const PostgresConnection& to) {
+  refuse_userinfo(b, to.addr);
+  if (!split_address(to.addr, kPostgresPort)) {
     b.refuse(
         "addr must be HOST:PORT such as localhost:5432, or a folder such as "
         "/var/run/postgresql");
   }
-  if (postgres.database.empty()) b.refuse("database must not be empty");
-  if (postgres.username.empty()) b.refuse("username must not be empty");
-  if (postgres.timeout_ns < kMillisecond || postgres.timeout_ns > kLongestTimeout) {
+  if (to.database.empty()) b.refuse("database must not be empty");
+  if (to.username.empty()) b.refuse("username must not be empty");
+  if (to.timeout_ns < kMillisecond || to.timeout_ns > kLongestTimeout) {
     b.refuse("timeout must be from 1ms to 1h");
   }
-  if (std::ranges::find(kSslModes, postgres.sslmode) == kSslModes.end()) {
+  if (std::ranges::find(kSslModes, to.sslmode) == kSslModes.end()) {
     b.refuse(
         "sslmode must be disable, verify-ca or verify-full; there is none that encrypts "
         "without verifying");
   }
+}
+
+void bind_postgres(Binder& b, PostgresConfig& postgres) {
+  bind_connection(b, postgres, "a member of sightglass_writer",
+                  "of connecting, and of each statement");
+  b.integer("batch_requests", postgres.batch_requests, 1, 20'000,
+            "a transaction takes so many requests");
+  b.duration("batch_age", postgres.batch_age_ns, "or begins when the oldest is so old");
+  b.bytes("max_lag_bytes", postgres.max_lag_bytes,
+          "of journal that waits for it; past it the oldest are given up and counted");
+  check_connection(b, postgres);
 }
 
 // They stand in SQL as they are.
@@ -204,6 +214,32 @@ void bind_storage_runtime(Binder& b, StorageRuntime& runtime) {
        {"clickhouse",
         [&](Binder& x) { bind_once(x, "clickhouse", into.clickhouse, bind_clickhouse); }}},
       "which engine: influxdb, redis, postgres, clickhouse");
+}
+
+void bind_clients_registry(Binder& b, std::optional<RegistryConfig>& registry) {
+  constexpr Nanos kShortestPoll = 100 * kMillisecond;
+  constexpr Nanos kLongestPoll = 3'600 * kSecond;
+  std::string type = registry ? "postgres" : "embedded";
+  auto config = registry.value_or(RegistryConfig());
+  b.text("type", type,
+         "where clients made over the admin API are kept: embedded (each gateway its own) or "
+         "postgres (one registry for several gateways)");
+  bind_connection(b, config, "a member of sightglass_registry",
+                  "of one change or one poll, all together");
+  b.duration("poll", config.poll_ns,
+             "the longest that a change made on another gateway stays unknown here while the "
+             "database answers");
+  if (b.documents()) return;
+  if (type == "embedded") {
+    if (config != RegistryConfig()) b.refuse("these keys are for type: postgres; name the type");
+    return registry.reset();
+  }
+  if (type != "postgres") b.refuse("type must be embedded or postgres");
+  check_connection(b, config);
+  if (config.poll_ns < kShortestPoll || config.poll_ns > kLongestPoll) {
+    b.refuse("poll must be from 100ms to 1h");
+  }
+  registry = std::move(config);
 }
 
 }  // namespace sightglass::app

@@ -39,19 +39,31 @@ struct RedisConfig {
   friend bool operator==(const RedisConfig&, const RedisConfig&) = default;
 };
 
-struct PostgresConfig {
+struct PostgresConnection {
   std::string addr = "localhost:5432";  // host:port, or the folder of a Unix socket
   std::string database = "sightglass";
   std::string username = "sightglass";
   std::string password;
   std::string sslmode = "verify-full";  // libpq's; no mode that encrypts without verifying
   std::string ca_file;                  // empty: the system's
+  Nanos timeout_ns = 30 * kSecond;      // of connecting, and of each statement
+  friend bool operator==(const PostgresConnection&, const PostgresConnection&) = default;
+};
+
+struct PostgresConfig : PostgresConnection {
   std::int64_t batch_requests = 5'000;
   Nanos batch_age_ns = kSecond;
-  Nanos timeout_ns = 30 * kSecond;           // of connecting, and of each statement
   std::uint64_t max_lag_bytes = 1ull << 30;  // of journal; past it the oldest are given up
   friend bool operator==(const PostgresConfig&, const PostgresConfig&) = default;
 };
+
+// `storage.clients`: the clients of several gateways.
+struct RegistryConfig : PostgresConnection {
+  RegistryConfig() { timeout_ns = 5 * kSecond; }  // of one change or poll, all together
+  Nanos poll_ns = 2 * kSecond;
+  friend bool operator==(const RegistryConfig&, const RegistryConfig&) = default;
+};
+
 // Where an addr that passed the configuration points to.
 struct HostAndPort {
   std::string host;  // beginning with '/': the folder of a Unix socket
@@ -89,5 +101,7 @@ struct StorageRuntime {
 
 // Binds one engine's map.
 void bind_storage_runtime(Binder& b, StorageRuntime& runtime);
+// Binds `storage.clients`; none: each gateway keeps its own.
+void bind_clients_registry(Binder& b, std::optional<RegistryConfig>& registry);
 
 }  // namespace sightglass::app

@@ -134,10 +134,11 @@ class Side final : public TrafficSide {
                                  [&journal = parts_.journal] { return journal.writable(); }},
         std::move(settings));
     if (parts_.redis != nullptr) parts_.redis->revoked(parts_.clients.clients());
-    parts_.clients.listen([this](auto clients) { put_in_force(std::move(clients)); });
     SG_ASSIGN(auto context, net::TlsContext::client({parts_.config.upstream_ca_file}));
     const std::shared_ptr<net::TlsContext> tls = std::move(context);
     for (std::size_t i = 0; i < parts_.workers.count(); ++i) add_worker(i, tls);
+    // Last: it may be told at once, on the registry's thread.
+    parts_.clients.listen([this](auto clients) { put_in_force(std::move(clients)); });
     return {};
   }
 

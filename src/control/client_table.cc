@@ -32,6 +32,12 @@ constexpr std::array<const char*, kSchemaVersion> kMigrations = {
          revoked_ns INTEGER NOT NULL       -- 0: in force
        ) STRICT, WITHOUT ROWID;
        CREATE INDEX keys_of_client ON keys (client_id);)",
+    R"(CREATE TABLE shared (
+         only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+         registry TEXT NOT NULL,
+         revision INTEGER NOT NULL,
+         token TEXT NOT NULL
+       ) STRICT;)",
 };
 
 Bytes bytes_of(const Digest& digest) {
@@ -134,7 +140,8 @@ Result<Clients> ClientTable::read() {
     out.clients.push_back(std::move(client));
   }
   SG_ASSIGN(auto revoked,
-            database_.prepare("SELECT digest FROM keys WHERE revoked_ns != 0 ORDER BY digest"));
+            database_.prepare("SELECT digest FROM keys WHERE revoked_ns != 0 OR client_id NOT IN "
+                              "(SELECT id FROM clients) ORDER BY digest"));
   while (true) {
     SG_ASSIGN(const bool row, revoked.step());
     if (!row) break;
@@ -211,7 +218,7 @@ Status ClientTable::revoke(const Digest& key, Nanos now_ns) {
     SG_TRY(gone.bytes(1, bytes_of(key)).run());
     SG_ASSIGN(auto revoked,
               database_.prepare("INSERT INTO keys VALUES (?1, '', ?2, ?2) ON CONFLICT (digest) DO "
-                                "UPDATE SET revoked_ns = ?2 WHERE revoked_ns = 0"));
+                                "UPDATE SET revoked_ns = ?2 WHERE revoked_ns <= 0"));
     return revoked.bytes(1, bytes_of(key)).integer(2, now_ns).run();
   });
 }

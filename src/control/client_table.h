@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "control/clients.h"
 #include "control/database.h"
+#include "control/shared_clients.h"
 
 namespace sightglass::control {
 
@@ -25,12 +26,20 @@ class ClientTable {
   // Whoever's key it is, or nobody's here: then it never becomes one. Its client goes.
   Status revoke(const Digest& key, Nanos now_ns);
 
+  // A copy of a registry of several gateways: which state it has, and the next one.
+  Result<Revision> revision();
+  Status adopt(const SharedClients& state);
+  Status leave();  // it is a copy no longer
+
  private:
   explicit ClientTable(Database database) : database_(std::move(database)) {}
   Status migrate();
   Status write(const char* sql, const ClientRecord& client);
   Status add_key(const ClientRecord& client, Nanos now_ns);
   Status revoke_keys(const std::string& id, Nanos now_ns);
+  Status adopt_clients(const SharedClients& state);
+  Status adopt_keys(const SharedClients& state);
+  Status note(const Revision& at);
   Database database_;
 };
 

@@ -109,6 +109,11 @@ Status Statement::run() {
   }
 }
 
+Status Statement::again() {
+  if (const int code = sqlite3_reset(statement_.get()); code != SQLITE_OK) return failed(code);
+  return {};
+}
+
 std::string Statement::text(int column) const {
   const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));

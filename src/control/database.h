@@ -54,6 +54,7 @@ class Statement {
   Statement& integer(int parameter, std::int64_t value);
   Result<bool> step();  // true: a row; false: done
   Status run();         // to its end
+  Status again();       // ready for other parameters
   std::string text(int column) const;
   std::int64_t integer(int column) const;
 

@@ -7,17 +7,13 @@
 #include <mutex>
 #include <thread>
 
+#include "control/client_rules.h"
 #include "control/client_table.h"
 
 namespace sightglass::control {
 namespace {
 
 constexpr std::size_t kMostWaiting = 64;
-
-std::unexpected<Error> no_such_client(const std::string& id) {
-  return fail(Code::kNotFound,
-              "there is no client \"" + id + "\"; GET /admin/v1/clients lists all");
-}
 
 class Owner final : public Registry {
  public:
@@ -67,6 +63,15 @@ class Owner final : public Registry {
       configured_ = std::move(configured);
       tell(clients());
       return {};
+    });
+  }
+  Result<Revision> revision() override {
+    return on_thread<Result<Revision>>([&] { return table_.revision(); });
+  }
+  Status adopt(const SharedClients& state) override {
+    return on_thread<Status>([&]() -> Status {
+      SG_TRY(table_.adopt(state));
+      return publish();
     });
   }
   bool revoke_soon(std::vector<Digest> keys) override {
@@ -127,23 +132,13 @@ class Owner final : public Registry {
     if (listener_) listener_(std::move(clients));
   }
 
-  // The key to use and its digest. Errors: kInvalid, kExists.
-  Result<Digest> take_key(std::string& key, std::string& made) {
-    if (key.empty()) {
-      made = "sg_" + random_hex(random_, 24);
-      key = made;
-    }
-    SG_TRY(check_client_key(key));
-    const auto digest = sha256(key);
+  // The key to use. Errors: kInvalid, kExists, kTooLarge.
+  Result<Digest> take_key(std::string key, std::string& made) {
+    SG_ASSIGN(const auto digest, choose_key(std::move(key), random_, made));
     SG_ASSIGN(const bool known, table_.knows_key(digest));
-    if (known || configured_.keys.contains(digest)) {
-      return fail(Code::kExists, "this api_key is or was another client's; choose a new one");
-    }
+    if (known || configured_.keys.contains(digest)) return key_exists();
     SG_ASSIGN(const auto keys, table_.count_keys());
-    if (keys >= static_cast<std::int64_t>(kMaxKeys)) {
-      return fail(Code::kTooLarge,
-                  "100,000 keys were made here, revoked ones included; no more fit");
-    }
+    SG_TRY(check_key_room(keys));
     return digest;
   }
 
@@ -151,14 +146,11 @@ class Owner final : public Registry {
     SG_TRY(check_client_id(client.id));
     SG_TRY(check_client(client));
     if (configured_.ids.contains(client.id) || clients()->find(client.id) != nullptr) {
-      return fail(Code::kExists, "there is a client \"" + client.id +
-                                     "\" already; choose another id, or change or delete that one");
+      return client_exists(client.id);
     }
-    if (clients()->clients.size() >= kMaxClients) {
-      return fail(Code::kTooLarge, "there are 10,000 clients, which is the most; delete one first");
-    }
+    SG_TRY(check_room(clients()->clients.size()));
     Created out;
-    SG_ASSIGN(client.key, take_key(key, out.key));
+    SG_ASSIGN(client.key, take_key(std::move(key), out.key));
     client.created_ns = clock_.wall_ns();
     SG_TRY(table_.insert(client));
     SG_TRY(publish());
@@ -171,17 +163,14 @@ class Owner final : public Registry {
     const auto* found = before->find(id);
     if (found == nullptr) return no_such_client(id);
     auto client = *found;
-    if (change.description) client.description = std::move(*change.description);
-    if (change.allowed_providers) client.allowed_providers = std::move(*change.allowed_providers);
-    if (change.allowed_models) client.allowed_models = std::move(*change.allowed_models);
-    if (change.limits) client.limits = *change.limits;
-    if (change.expires_ns) client.expires_ns = *change.expires_ns;
-    SG_TRY(check_client(client));
+    // An empty key is a mistake, no wish for one made here.
+    if (change.key) SG_TRY(check_client_key(*change.key));
+    const bool new_key = change.key || change.make_key;
+    auto key = change.key.value_or("");
+    SG_TRY(apply(std::move(change), client));
     Created out;
-    if (change.key || change.make_key) {
-      auto key = change.key.value_or("");
-      if (change.key) SG_TRY(check_client_key(key));
-      SG_ASSIGN(client.key, take_key(key, out.key));
+    if (new_key) {
+      SG_ASSIGN(client.key, take_key(std::move(key), out.key));
     }
     SG_TRY(table_.update(*found, client, clock_.wall_ns()));
     SG_TRY(publish());
@@ -228,6 +217,9 @@ class Owner final : public Registry {
 Result<std::unique_ptr<Registry>> Registry::open(Options options, const Clock& clock,
                                                  Random& random) {
   SG_ASSIGN(auto table, ClientTable::open(options.path));
+  // What is changed here alone is nothing that a registry's revision knows of: a gateway that comes
+  // back to its registry is compared with it anew.
+  if (!options.shared) SG_TRY(table.leave());
   auto owner = std::make_unique<Owner>(std::move(options), clock, random, std::move(table));
   SG_TRY(owner->begin());
   return owner;

@@ -1,4 +1,5 @@
-// The clients that the admin API made: kept in SQLite, published as an immutable snapshot.
+// The clients that the admin API made: kept in SQLite, published as an immutable snapshot. Beside a
+// registry of several gateways it is this gateway's copy of that.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "control/clients.h"
+#include "control/shared_clients.h"
 
 namespace sightglass::control {
 
@@ -22,6 +24,9 @@ struct ClientChange {
   std::optional<std::vector<std::string>> allowed_models;
   std::optional<ClientLimits> limits;
   std::optional<Nanos> expires_ns;
+  // As whoever asks saw it: where a registry of several gateways has another one by now, nothing is
+  // changed. A registry of one gateway does not look at it.
+  std::optional<ClientRecord> seen;
   std::optional<std::string> key;  // in place of the old one, which is revoked
   bool make_key = false;           // the same, with a key made here
 };
@@ -43,6 +48,7 @@ class Registry {
   struct Options {
     std::string path;
     Configured configured;
+    bool shared = false;  // it is the copy of a registry of several gateways
   };
   // Errors: kCorrupt for a damaged file and kVersion for one of a newer version, with the choices.
   static Result<std::unique_ptr<Registry>> open(Options options, const Clock& clock,
@@ -70,8 +76,13 @@ class Registry {
   // Keys that were revoked elsewhere, soon and without waiting, from any thread: a client made here
   // that has one of them is deleted. False: too much waits, nothing is done.
   virtual bool revoke_soon(std::vector<Digest> keys) = 0;
+
+  // For the copy of a registry of several gateways. Which state it has; and the next one, durable
+  // and in force on return. A key that is revoked here stays so.
+  virtual Result<Revision> revision() = 0;
+  virtual Status adopt(const SharedClients& state) = 0;
 };
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 }  // namespace sightglass::control

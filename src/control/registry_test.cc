@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "base/text.h"
@@ -232,7 +233,71 @@ TEST_F(RegistryTest, AnOlderSchemaIsBroughtUpToThisOne) {
   auto registry = must_open();
   EXPECT_TRUE(registry->create(client("a"), kKey));
   registry = nullptr;
-  sql("CREATE TEMP TABLE t AS SELECT 1/(user_version = 1) FROM pragma_user_version");
+  sql("DROP TABLE shared; PRAGMA user_version=1");
+  registry = must_open();
+  EXPECT_NE(registry->clients()->find("a"), nullptr) << "what was there stays";
+  EXPECT_EQ(registry->revision(), Revision());
+}
+
+class CopyTest : public RegistryTest {
+ protected:
+  CopyTest() { options_.shared = true; }
+  static SharedClients state(std::int64_t number, bool whole, std::vector<SharedKey> keys) {
+    SharedClients out;
+    out.at = {"registry", number, "token"};
+    out.whole = whole;
+    for (const auto& key : keys) {
+      if (key.revoked_ns != 0) continue;
+      out.clients.push_back(client(key.client_id));
+      out.clients.back().key = key.digest;
+    }
+    out.keys = std::move(keys);
+    return out;
+  }
+  static std::string ids(const Registry& registry) {
+    std::string out;
+    for (const auto& one : registry.clients()->clients) out += one.id + " ";
+    return out;
+  }
+};
+
+TEST_F(CopyTest, TakesOverWhatChangedAndKeepsItsRevision) {
+  auto registry = must_open();
+  ASSERT_TRUE(registry->adopt(state(
+      3, true, {{sha256("a"), "a", 1, 0}, {sha256("b"), "b", 1, 0}, {sha256("o"), "", 1, 2}})));
+  EXPECT_EQ(ids(*registry), "a b ");
+  auto next = state(4, false, {{sha256("a"), "a", 1, 9}, {sha256("a2"), "a", 1, 0}});
+  next.removed = {"b"};
+  next.keys.push_back({sha256("b"), "b", 1, 9});
+  ASSERT_TRUE(registry->adopt(next));
+  EXPECT_EQ(ids(*registry), "a ");
+  EXPECT_EQ(registry->clients()->clients[0].key, sha256("a2"));
+  EXPECT_EQ(registry->clients()->revoked.size(), 3u);
+  registry = nullptr;
+  registry = must_open();
+  EXPECT_EQ(ids(*registry), "a ");
+  EXPECT_EQ(registry->revision()->number, 4);
+  registry = nullptr;
+  options_.shared = false;
+  EXPECT_EQ(must_open()->revision(), Revision()) << "alone it changes what no revision knows of";
+}
+
+TEST_F(CopyTest, TheWholeEndsWhatItDoesNotNameAndGivesNoRevokedKeyBack) {
+  auto registry = must_open();
+  ASSERT_TRUE(registry->adopt(state(
+      3, true, {{sha256("a"), "a", 1, 0}, {sha256("b"), "b", 1, 0}, {sha256("c"), "c", 1, 0}})));
+  ASSERT_TRUE(registry->adopt(state(4, false, {{sha256("b"), "b", 1, 9}})));
+  // As before the revocation, and before "c".
+  ASSERT_TRUE(
+      registry->adopt(state(2, true, {{sha256("a"), "a", 1, 0}, {sha256("b"), "b", 1, 0}})));
+  EXPECT_EQ(ids(*registry), "a ") << "a client without a key in force is none";
+  const auto revoked = registry->clients()->revoked;
+  EXPECT_EQ(std::set<Digest>(revoked.begin(), revoked.end()),
+            (std::set<Digest>{sha256("b"), sha256("c")}));
+  // The registry has "c" again; "b" was revoked.
+  ASSERT_TRUE(
+      registry->adopt(state(3, false, {{sha256("b"), "b", 1, 0}, {sha256("c"), "c", 1, 0}})));
+  EXPECT_EQ(ids(*registry), "a c ");
 }
 
 TEST_F(RegistryTest, ANewerSchemaIsRefused) {

@@ -20,6 +20,12 @@ bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
+PgLink::Row row_of(const PGresult* result) {
+  PgLink::Row row;
+  for (int i = 0; i < PQnfields(result); ++i) row.emplace_back(PQgetvalue(result, 0, i));
+  return row;
+}
+
 struct Clear {
   void operator()(PGresult* result) const { PQclear(result); }
 };
@@ -49,7 +55,9 @@ class PgLink::Wait final : public net::IoHandler {
 
 Nanos PgLink::left_ns() const {
   const auto by = stop_by_ns_.load(std::memory_order_acquire);
-  return (by == 0 ? deadline_ns_ : std::min(deadline_ns_, by)) - clock_.monotonic_ns();
+  auto until = by == 0 ? deadline_ns_ : std::min(deadline_ns_, by);
+  if (finish_by_ns_ != 0) until = std::min(until, finish_by_ns_);
+  return until - clock_.monotonic_ns();
 }
 
 bool PgLink::wait_for(int fd, std::uint32_t events) {
@@ -78,6 +86,49 @@ void PgLink::stop_by(Nanos monotonic_ns) {
   // Waits in the loop until the next wait where none runs.
   loop_->post([this] {
     if (waiting_ != nullptr) waiting_->limit(left_ns());
+  });
+}
+
+PgLink::Outcome<bool> PgLink::rest(Nanos within_ns) {
+  const auto resting_until = clock_.monotonic_ns() + within_ns;
+  while (true) {
+    if (is_open()) {
+      if (PQconsumeInput(connection_.get()) == 0) return std::unexpected(lost());
+      if (notified()) return true;
+    }
+    deadline_ns_ = resting_until;
+    const auto left = left_ns();
+    if (left <= 0) return false;
+    Wait wait(*loop_);
+    const int fd = is_open() ? PQsocket(connection_.get()) : -1;
+    if (fd >= 0 && !loop_->add(fd, EPOLLIN, &wait)) return std::unexpected(lost());
+    bool woken = false;
+    waiting_ = &wait;
+    woken_ = &woken;
+    loop_->fresh_now_ns();
+    wait.limit(left);
+    loop_->run();
+    waiting_ = nullptr;
+    woken_ = nullptr;
+    if (fd >= 0) loop_->remove(fd);
+    if (woken || !wait.ready) return false;
+  }
+}
+
+bool PgLink::notified() {
+  bool any = false;
+  while (auto* note = PQnotifies(connection_.get())) {
+    PQfreemem(note);
+    any = true;
+  }
+  return any;
+}
+
+void PgLink::wake() {
+  loop_->post([this] {
+    if (woken_ == nullptr) return;
+    *woken_ = true;
+    waiting_->end();
   });
 }
 
@@ -222,9 +273,10 @@ PgFailure PgLink::lost() const {
 // ---- statements ---------------------------------------------------------------------------------
 
 PgLink::Outcome<PgLink::Answer> PgLink::ask(const char* sql,
-                                            const std::vector<std::string>& parameters) {
+                                            const std::vector<std::string>& parameters,
+                                            const EachRow& each) {
   if (auto said = say(sql, parameters); !said) return std::unexpected(std::move(said).error());
-  return hear();
+  return hear(each);
 }
 
 PgLink::Outcome<void> PgLink::say(const char* sql, const std::vector<std::string>& parameters) {
@@ -246,7 +298,7 @@ PgLink::Outcome<void> PgLink::say(const char* sql, const std::vector<std::string
   return {};
 }
 
-PgLink::Outcome<PgLink::Answer> PgLink::hear() {
+PgLink::Outcome<PgLink::Answer> PgLink::hear(const EachRow& each) {
   auto* const connection = connection_.get();
   Answer answer;
   for (;;) {
@@ -256,19 +308,24 @@ PgLink::Outcome<PgLink::Answer> PgLink::hear() {
     }
     const std::unique_ptr<PGresult, Clear> result(PQgetResult(connection));
     if (!result) return answer;
-    if (auto taken = take(result.get(), answer); !taken) {
+    if (auto taken = take(result.get(), answer, each); !taken) {
       return std::unexpected(std::move(taken).error());
     }
     if (left_ns() <= 0) return std::unexpected(too_late());
   }
 }
 
-PgLink::Outcome<void> PgLink::take(PGresult* result, Answer& into) const {
+PgLink::Outcome<void> PgLink::take(PGresult* result, Answer& into, const EachRow& each) const {
   switch (PQresultStatus(result)) {
     case PGRES_SINGLE_TUPLE:
     case PGRES_TUPLES_OK:
-      if (into.row.empty() && PQntuples(result) > 0) {
-        for (int i = 0; i < PQnfields(result); ++i) into.row.emplace_back(PQgetvalue(result, 0, i));
+      if (PQntuples(result) > 0 && (each || into.row.empty())) {
+        auto row = row_of(result);
+        if (!each) {
+          into.row = std::move(row);
+        } else if (!each(std::move(row))) {
+          return std::unexpected(PgFailure{Reason::kTooLarge, {}});
+        }
       }
       into.tag = PQcmdStatus(result);
       return {};

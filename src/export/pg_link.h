@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,12 +36,15 @@ struct PgFailure {
 };
 
 // Nothing that the server or libpq said is passed on but the five letters of a SQLSTATE.
-// Threads: one; stop_by() from any. Bounds: one statement at a time; of an answer the first row.
+// Threads: one; stop_by() and wake() from any. Bounds: one statement at a time; of an answer the
+// first row, the others pass one by one where they are asked for.
 class PgLink {
  public:
+  using Row = std::vector<std::string>;
+  using EachRow = std::function<bool(Row row)>;  // false: enough, which is kTooLarge
   struct Answer {
-    std::vector<std::string> row;  // the first; empty where there was none
-    std::string tag;               // of the last command: "COMMIT"
+    Row row;          // the first; empty where there was none, or each one was asked for
+    std::string tag;  // of the last command: "COMMIT"
   };
   template <typename T>
   using Outcome = std::expected<T, PgFailure>;
@@ -54,11 +58,21 @@ class PgLink {
 
   // A statement with its parameters as texts. Without parameters it may be several statements.
   // After a failure the link is to be closed.
-  Outcome<Answer> ask(const char* sql, const std::vector<std::string>& parameters = {});
+  Outcome<Answer> ask(const char* sql, const std::vector<std::string>& parameters = {},
+                      const EachRow& each = {});
   // The two halves of ask().
   Outcome<void> say(const char* sql, const std::vector<std::string>& parameters = {});
-  Outcome<Answer> hear();
+  Outcome<Answer> hear(const EachRow& each = {});
 
+  // Waits for a notification (after "listen"), for wake(), or for so long; without a connection for
+  // the latter two. Whether a notification came. Where wake() came while something else was waited
+  // for it does not end this: look for what it stands for first.
+  Outcome<bool> rest(Nanos within_ns);
+  void wake();
+
+  // All that is done from here on ends by then (a monotonic time); 0: each statement has its own
+  // time only.
+  void finish_by(Nanos monotonic_ns) { finish_by_ns_ = monotonic_ns; }
   // Waits end by then (a monotonic time), also the one that runs.
   void stop_by(Nanos monotonic_ns);
 
@@ -74,7 +88,8 @@ class PgLink {
   Outcome<void> follow_connecting();
   PgFailure connect_failure(int stage) const;
   PgFailure lost() const;
-  Outcome<void> take(pg_result* result, Answer& into) const;
+  Outcome<void> take(pg_result* result, Answer& into, const EachRow& each) const;
+  bool notified();
   void set_deadline() { deadline_ns_ = clock_.monotonic_ns() + options_.timeout_ns; }
   Nanos left_ns() const;
   bool wait_for(int fd, std::uint32_t events);  // false: the time is over
@@ -87,6 +102,8 @@ class PgLink {
   std::unique_ptr<net::Resolver> resolver_;
   std::unique_ptr<pg_conn, Closer> connection_;
   Nanos deadline_ns_ = 0;
+  Nanos finish_by_ns_ = 0;            // 0: never
+  bool* woken_ = nullptr;             // the loop's thread's; null: it does not rest
   Wait* waiting_ = nullptr;           // the loop's thread's
   std::atomic<Nanos> stop_by_ns_{0};  // 0: never
 };

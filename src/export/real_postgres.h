@@ -1,6 +1,7 @@
 // For tests: a real PostgreSQL of its own on loopback, with the tables of deploy/postgres.
 #pragma once
 
+#include <fcntl.h>
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <pwd.h>
@@ -24,7 +25,8 @@
 
 namespace sightglass::exporting {
 
-// The superuser "owner" comes without a password over loopback, "writer" and "reader" with theirs.
+// The superuser "owner" comes without a password over loopback, "writer", "reader" and
+// "keeper" with theirs.
 // Where the test runs as root the server runs as the user postgres, since it refuses to be root.
 class RealPostgres {
  public:
@@ -44,12 +46,14 @@ class RealPostgres {
     settings_ = std::move(more_settings);
     start();
     if (!owner_) return;
-    for (const char* file : {"deploy/postgres/schema.sql", "deploy/postgres/roles.sql"}) {
+    for (const char* file : {"deploy/postgres/schema.sql", "deploy/postgres/roles.sql",
+                             "deploy/postgres/clients.sql"}) {
       say(testing::source_text(file));
     }
     say(std::string("create role writer login password '") + kWriterPassword +
         "' in role sightglass_writer; create role reader login password '" + kWriterPassword +
-        "' in role sightglass_reader");
+        "' in role sightglass_reader; create role keeper login password '" + kWriterPassword +
+        "' in role sightglass_registry");
   }
   ~RealPostgres() {
     kill();
@@ -115,6 +119,7 @@ class RealPostgres {
     return options;
   }
   PgOptions writer() const { return options("writer", kWriterPassword); }
+  PgOptions keeper() const { return options("keeper", kWriterPassword); }  // of the clients
 
   // As the superuser; the first row.
   std::vector<std::string> say(const std::string& sql) {

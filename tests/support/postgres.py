@@ -61,11 +61,11 @@ class Postgres:
             self.make_tables()
 
     def make_tables(self):
-        for name in ("schema.sql", "roles.sql"):
+        for name in ("schema.sql", "roles.sql", "clients.sql"):
             self.say((ROOT / "deploy/postgres" / name).read_text())
-        self.say("do $$ begin if not exists (select from pg_roles where rolname = 'writer') then "
-                 f"create role writer login password '{PASSWORD}'; create role reader login password '{PASSWORD}'; "
-                 "end if; end $$; grant sightglass_writer to writer; grant sightglass_reader to reader")
+        for user, role in (("writer", "sightglass_writer"), ("reader", "sightglass_reader"), ("keeper", "sightglass_registry")):
+            self.say(f"do $$ begin if not exists (select from pg_roles where rolname = '{user}') then "
+                     f"create role {user} login password '{PASSWORD}'; end if; end $$; grant {role} to {user}")
 
     def _run(self, *words):
         done = subprocess.run([str(w) for w in words], capture_output=True, text=True, cwd=self.folder, **self.other)
