@@ -138,6 +138,9 @@ def test_the_same_seed_the_same_hour():
 def test_what_cannot_be_is_refused():
     for words, told in ((["--gateways", "0"], "0 is not from 1 to 5000"), (["--gateways", "x"], "invalid int value"),
                         (["--shards", "2"], "--gateways"), (["--gateways", "1000", "--batch-age", "0.1"], "greater --batch-age"),
+                        (["--gateways", "9", "--batch-rows", "1", "--requests-per-s", "2000", "--hours", "1"], "greater --batch-age"),
+                        (["--gateways", "1000", "--requests-per-s", "200", "--hours", "0.1"], "fewer --redis-seconds"),
+                        (["--gateways", "9", "--clients", "10000", "--models", "100"], "fewer --clients"), (["--gateways", "9", "--hours", "nan"], "is not from"),
                         (["--quorum", "some"], "invalid choice")):
         done = subprocess.run([sys.executable, PROGRAM, *words], capture_output=True, text=True)
         equal(done.returncode, 2, words)

@@ -2,22 +2,27 @@
 block and how fast it merges, and how long Redis takes for one question of a client that N gateways serve. Servers are
 started on loopback in a folder of their own and ended afterwards."""
 import base64
+import collections
 import gzip
 import http.server
+import itertools
 import json
 import os
 import pathlib
+import random
 import statistics
 import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 os.environ.setdefault("SIGHTGLASS_BIN", str(ROOT / "build/release/sightglass"))
+from run import FIRST_WAIT_S, MOST_WAIT_S  # noqa: E402
 from support.clickhouse import PASSWORD, ClickHouse, Cluster  # noqa: E402
 from support.engines import free_port  # noqa: E402
 from support.harness import Process, world  # noqa: E402
@@ -134,6 +139,49 @@ def clickhouse(rounds):
     return {"ask_ms": round(1e3 * asked, 1), "server_mib": round(resident), "insert_ms": {n: round(1e3 * t, 1) for n, (t, _) in plain.items()},
             "insert_quorum_ms": {n: round(1e3 * t, 1) for n, (t, _) in quorum.items()},
             "made_up_bytes_per_row": round(plain[BLOCKS[-1]][1]), "merged_rows_per_s": round(merged), "disk_bytes_per_row": round(disk)}
+
+
+def contention(gateways=40, age_s=5.0, count=40, seconds=90):
+    """What the simulation says of a shard's quorum, tried: so many writers, each with a block every `age_s`, sent again after a
+    failure as a gateway does. Blocks and refusals a second, and how late blocks are."""
+    with tempfile.TemporaryDirectory(prefix="sightglass-measure-") as folder:
+        cluster = Cluster(pathlib.Path(folder), shards=1)
+        try:
+            cluster.start()
+            replicas = cluster.shards[0]
+            columns, pattern = rows(replicas[0], "gw000000", 1, count)
+            numbers, late, refused = itertools.count(), [], []
+            until = time.monotonic() + seconds
+
+            def writer(chance):
+                time.sleep(chance.random() * age_s)
+                at = 0
+                while time.monotonic() < until:
+                    block = gzip.compress(pattern.replace(b"gw000000", b"gw%06d" % next(numbers)), 1)
+                    due, failures = time.monotonic(), 0
+                    while time.monotonic() < until:
+                        try:
+                            post(replicas[at], block, query=f"INSERT INTO sightglass.events ({','.join(columns)}) FORMAT RowBinary",
+                                 insert_quorum=2, insert_quorum_timeout=15_000)
+                            late.append(time.monotonic() - due)
+                            break
+                        except urllib.error.HTTPError as error:
+                            refused.append(error.read()[:10].decode(errors="replace"))
+                        at = 1 - at
+                        time.sleep(min(MOST_WAIT_S, FIRST_WAIT_S * 2 ** failures) * chance.uniform(0.5, 1))
+                        failures += 1
+                    time.sleep(age_s)
+            threads = [threading.Thread(target=writer, args=(random.Random(i),)) for i in range(gateways)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            cluster.stop()
+    ordered = sorted(late)
+    return {"gateways": gateways, "blocks_per_s": round(len(late) / seconds, 1), "refused": round(len(refused) / (len(late) + len(refused)), 3),
+            "late_p50_s": round(ordered[len(ordered) // 2], 2), "late_p99_s": round(ordered[int(len(ordered) * 0.99)], 1),
+            "codes": dict(collections.Counter(refused))}
 
 
 CLIENT = """
@@ -266,6 +314,7 @@ def measure(rounds):
     """Prints JSON, one engine after the other."""
     print(json.dumps({"gateway": gateway()}, indent=1), flush=True)
     print(json.dumps({"clickhouse": clickhouse(rounds)}, indent=1), flush=True)
+    print(json.dumps({"quorum": [contention(n) for n in (10, 40)]}, indent=1), flush=True)
     for name, limits in (("requests, tokens and money", MINUTES), ("money alone", MONEY)):
         script = {n: redis_script(n, 60, limits) for n in (1, 10, 100, 1_000)}
         print(json.dumps({f"redis, limits on {name}": {

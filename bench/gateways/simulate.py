@@ -5,6 +5,7 @@ which finds what engines take on this machine. The same seed gives the same figu
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 
 from run import Options, Run
@@ -126,6 +127,21 @@ BOUNDS = {"gateways": (1, 5_000), "shards": (1, 256), "requests_per_s": (0.001, 
           "listing_row_bytes": (1, 48 << 10), "request_s": (0.001, 3_600), "outage_at": (-1, 172_800), "restart_at": (-1, 172_800)}
 
 
+def too_much(options, shared):
+    """Why this would not end in a while; nothing where it does."""
+    rows = options.gateways * options.requests_per_s * options.hours * 3_600 * (1 + options.depth)
+    blocks = min(rows, options.gateways * options.hours * 3_600 / options.batch_age) + rows / options.most_rows()
+    if blocks > 5_000_000:
+        return f"that would be {blocks:,.0f} blocks: fewer gateways or hours, or a greater --batch-age"
+    asked = options.gateways * options.requests_per_s * (1 + options.depth) * shared.redis_seconds
+    if asked > 1_000_000:
+        return f"that would be {asked:,.0f} questions to Redis: fewer --redis-seconds"
+    names = shared.of(options.gateways)[0] * shared.models * shared.outcomes
+    if names > 200_000:
+        return f"that would be {names:,.0f} combinations of names: fewer --clients or --models"
+    return None
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="./dev simulate", description=__doc__)
     parser.add_argument("--json", action="store_true", help="figures in place of tables")
@@ -146,9 +162,8 @@ def parse(arguments):
               for group in (Options, SharedOptions)]
     if given.gateways is None and {k for k, v in vars(given).items() if v not in (None, False)} - {"json", "seed", "measure"}:
         parser.error("further flags describe one hour: name the number of --gateways, too")
-    expected = picked[0].gateways * picked[0].hours * 3_600 / picked[0].batch_age
-    if expected > 5_000_000:
-        parser.error(f"that would be {expected:,.0f} blocks: fewer gateways or hours, or a greater --batch-age")
+    if told := too_much(*picked):
+        parser.error(told)
     return given, *picked
 
 
@@ -167,10 +182,11 @@ def main(arguments):
     limits = Redis(options, shared).run().figures()
     if given.json:
         return print(json.dumps({"hour": figures, "redis": limits, "view": seen, "postgres": pg, "prometheus": prometheus}, indent=1))
-    print("\n\n".join([hours([figures], f"{options.hours:g} hours from {options.start_hour:g}:00, seed {options.seed}"),
+    print("\n\n".join([hours([figures], f"ClickHouse: {options.hours:g} h from hour {options.start_hour:g} of the day, seed {options.seed}"),
                        trouble([figures], [figures]).split("\n\n")[0].replace("One shard is away for an hour, and comes back", "What waited"),
                        redis_table([(options.gateways, "as given", limits)]), rest_tables([(options.gateways, "as given", seen, pg, prometheus)])]))
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` is no error
     main(sys.argv[1:])
