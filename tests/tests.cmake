@@ -151,3 +151,8 @@ foreach(test influx postgres clickhouse clients_registry)
   set_tests_properties(program/${test} PROPERTIES LABELS program TIMEOUT 1800
     ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+
+# Many gateways, simulated, and the page that says what they come to.
+add_test(NAME program/several_gateways COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/several_gateways_test.py)
+set_tests_properties(program/several_gateways PROPERTIES LABELS program TIMEOUT 900
+  ENVIRONMENT "SIGHTGLASS_BIN=$<TARGET_FILE:sightglass>;PYTHONDONTWRITEBYTECODE=1")
